@@ -1,0 +1,1 @@
+"""The steps of the build: fetch the runtime, make wheels and lessons, assemble the site, serve it."""

@@ -1,0 +1,154 @@
+"""Put the site together: runtime, wheels, lessons and the notebook app, always into an empty folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from builder import lessons, runtime, wheels
+from builder.errors import BuildError, write_atomic
+from builder.progress import spinner
+
+log = logging.getLogger("build")
+ROOT = Path(__file__).parents[2]
+EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
+INPUTS = ("build.py", "jupyter-lite.json", "pyproject.toml", "tinytorch", "content", "checks", "site")
+KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
+LANDING = ("index.html", "style.css", "map.mjs", "icon.svg", "notebook.css", "notebook.mjs")
+APPS = ("notebooks", "edit")
+
+
+def inputs(root: Path) -> list[Path]:
+    """Return every file the site is made from, sorted."""
+    found: list[Path] = []
+    for name in INPUTS:
+        path = root / name
+        found += [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())
+    return sorted(
+        p for p in found if "__pycache__" not in p.parts and not p.name.startswith(".") and p.suffix != ".part"
+    )
+
+
+def fingerprint(root: Path) -> str:
+    """Return a hash over the names and contents of all inputs: the site is built anew exactly when it changes."""
+    digest = hashlib.sha256()
+    for path in inputs(root):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def build(root: Path, cache: Path, site: Path, solutions: bool = True) -> bool:
+    """Build `site` from `root` unless it is up to date; return whether anything was built."""
+    key = fingerprint(root) + ("" if solutions else " without solutions")
+    stamp = site / "build.json"
+    if stamp.exists() and json.loads(stamp.read_text("utf-8"))["inputs"] == key:
+        log.info("site: up to date")
+        return False
+    fetched = runtime.fetch(cache / "runtime")
+    stage = cache / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    output = stage / "site"
+    with spinner("  lessons and wheels"):
+        course = lessons.course(root)
+        write_contents(root, stage / "contents", course)
+        packages = write_pyodide(root, stage / "lite/static/pyodide", fetched, course)
+    write_config(root, stage / "lite", packages)
+    log.info("site: %d lessons, %d packages in the page", len(lessons.written(course)), len(packages))
+    with spinner("  notebook app"):
+        run_jupyter_lite(stage, output)
+    finish(root, output, course, solutions)
+    write_atomic(output / "build.json", json.dumps({"inputs": key}).encode())
+    replace_folder(output, site)
+    shutil.rmtree(stage)
+    size = sum(p.stat().st_size for p in site.rglob("*") if p.is_file())
+    log.info("site: built, %.1f MB in %s", size / 1e6, site.name)
+    return True
+
+
+def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:
+    """Write the notebooks and their figures: what the student finds on the drive."""
+    for module in lessons.written(course):
+        write_atomic(folder / module["notebook"], lessons.notebook(root, module, course["release"]))
+    for path in sorted(folder.rglob("*")):
+        os.utime(path, (EPOCH, EPOCH))
+
+
+def write_pyodide(root: Path, folder: Path, fetched: list[Path], course: dict[str, Any]) -> list[str]:
+    """Write the runtime with our two wheels in its lock; return the names of all packages to preload."""
+    folder.mkdir(parents=True)
+    for path in fetched:
+        shutil.copy2(path, folder / path.name)
+    wheels.skeleton(root, folder, course)
+    wheels.checks(root, folder, course)
+    return wheels.write_lock(folder, runtime.read_lock())
+
+
+def write_config(root: Path, folder: Path, packages: list[str]) -> None:
+    """Write the app's settings: the committed jupyter-lite.json with the packages filled in, and the build's own."""
+    config = json.loads((root / "jupyter-lite.json").read_text("utf-8"))
+    options = config["jupyter-config-data"]["litePluginSettings"][KERNEL_PLUGIN]["loadPyodideOptions"]
+    options["packages"] = packages
+    options["env"]["IPYTHONDIR"] = wheels.IPYTHONDIR
+    write_atomic(folder / "jupyter-lite.json", json.dumps(config, indent=2).encode())
+    own = {
+        "LiteBuildConfig": {
+            "apps": list(APPS),
+            "no_sourcemaps": True,
+            "no_unused_shared_packages": True,
+            "ignore_sys_prefix": True,
+            "federated_extensions": [str(Path(sys.prefix) / runtime.KERNEL_WHEELS.parents[1])],
+            "source_date_epoch": EPOCH,
+        }
+    }
+    write_atomic(folder / "jupyter_lite_config.json", json.dumps(own, indent=2).encode())
+
+
+def run_jupyter_lite(stage: Path, output: Path) -> None:
+    """Run `jupyter lite build` in a clean environment; raise BuildError with its last lines if it fails."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHONPATH"))}
+    environment |= {"SOURCE_DATE_EPOCH": str(EPOCH), "JUPYTER_CONFIG_DIR": str(stage / "no-config")}
+    command = [sys.executable, "-m", "jupyterlite_core.app", "build", "--lite-dir", str(stage / "lite")]
+    command += ["--contents", str(stage / "contents"), "--output-dir", str(output)]
+    result = subprocess.run(command, cwd=stage / "lite", env=environment, capture_output=True, text=True)
+    if result.returncode or not (output / "api/contents/all.json").exists():
+        tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
+        raise BuildError(f"`jupyter lite build` failed:\n{tail}\nRemove the .venv folder and run the command again.")
+
+
+def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) -> None:
+    """Add the landing page, the course data and the solutions; drop what no page asks for."""
+    for name in LANDING:
+        shutil.copyfile(root / "site" / name, output / name)
+    write_atomic(output / "course.json", json.dumps(course, indent=1).encode())
+    if solutions:
+        for module in lessons.written(course):
+            answers = lessons.solutions(root, module)
+            name = Path(module["notebook"]).with_suffix(".json").name
+            write_atomic(output / "solutions" / name, json.dumps(answers, indent=1).encode())
+    for app in APPS:
+        page = output / app / "index.html"
+        html = page.read_text("utf-8")
+        head = (
+            '<link rel="stylesheet" href="../notebook.css" />\n<script type="module" src="../notebook.mjs"></script>\n'
+        )
+        html = html.replace("</head>", head + "</head>", 1)
+        page.write_text(html, "utf-8")
+    for name in ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js"):
+        (output / name).unlink(missing_ok=True)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put `new` in the place of `old` by two renames: no moment with a half-copied site."""
+    gone = new.with_name("previous-site")
+    shutil.rmtree(gone, ignore_errors=True)
+    if old.exists():
+        os.replace(old, gone)
+    os.replace(new, old)
+    shutil.rmtree(gone, ignore_errors=True)

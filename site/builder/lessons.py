@@ -1,0 +1,96 @@
+"""Lessons: MyST Markdown in, notebooks out; stubs and solutions are read from the package."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+
+from checks import source
+from checks.course import load
+
+IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w.-]+\.svg)\)")
+
+
+def course(root: Path) -> dict[str, Any]:
+    """Return the course data (see `checks.course.load`) of the repository at `root`."""
+    return load(root)
+
+
+def written(course: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the modules whose lesson exists."""
+    return [module for module in course["modules"] if module["notebook"]]
+
+
+def path(module: dict[str, Any]) -> str:
+    """Return the path of a module's lesson below the repository."""
+    return "content/" + str(Path(module["notebook"]).with_suffix(".md").name)
+
+
+def notebook(root: Path, module: dict[str, Any], release: str) -> bytes:
+    """Return the notebook of a lesson as the student receives it: stubs filled in, stamped with the release."""
+    book = jupytext.read(root / path(module))
+    book.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"name": "python", "display_name": "Python (Pyodide)", "language": "python"},
+            "language_info": {"name": "python"},
+            "tinytorch": {"module": module["id"], "release": release},
+        }
+    )
+    for number, cell in enumerate(book.cells):
+        text = cell.source
+        if cell.cell_type == "code" and text.startswith("%%exercise "):
+            name = text.split()[1]
+            cell.source = f"%%exercise {name}\n{stub_of(root, module, name)}"
+            cell.metadata = nbformat.from_dict({"tinytorch": {"exercise": name}})
+        elif cell.cell_type == "markdown":
+            cell.source = IMAGE.sub(lambda match: _inline(root / "content", match), text)
+        digest = hashlib.sha256(f"{module['id']} {number} {cell.source}".encode()).hexdigest()
+        cell.id = digest[:12]
+    book.nbformat, book.nbformat_minor = 4, 5
+    nbformat.validate(book)
+    return (nbformat.writes(book) + "\n").encode()
+
+
+def _inline(content: Path, match: re.Match[str]) -> str:
+    """Return the image as a data URI: a notebook then needs no second file, exported or offline."""
+    data = base64.b64encode((content / match[2]).read_bytes()).decode()
+    return f"![{match[1]}](data:image/svg+xml;base64,{data})"
+
+
+def _text(root: Path, module: dict[str, Any], name: str) -> str:
+    """Return the text of the package file that defines an exercise."""
+    file = next(item["file"] for item in module["exercises"] if item["name"] == name)
+    return (root / "tinytorch" / file).read_text("utf-8")
+
+
+def stub_of(root: Path, module: dict[str, Any], name: str) -> str:
+    """Return what the student starts from: signature, docstring, and a raise that names the exercise."""
+    return source.stub(_text(root, module, name), name, source.not_written(name, module["id"], module["title"]))
+
+
+def solutions(root: Path, module: dict[str, Any]) -> dict[str, str]:
+    """Return {exercise: its definition in the reference package}."""
+    return {
+        item["name"]: source.definition(_text(root, module, item["name"]), item["name"]) for item in module["exercises"]
+    }
+
+
+def skeleton(root: Path, course: dict[str, Any]) -> dict[str, str]:
+    """Return {file: text} of the package in which every exercise has lost its body."""
+    files = {}
+    for path in sorted((root / "tinytorch").rglob("*.py")):
+        name = path.relative_to(root / "tinytorch").as_posix()
+        messages = {
+            item["name"]: source.not_written(item["name"], module["id"], module["title"])
+            for module in course["modules"]
+            for item in module["exercises"]
+            if item["file"] == name
+        }
+        files[name] = source.strip(path.read_text("utf-8"), messages)
+    return files

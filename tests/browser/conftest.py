@@ -1,0 +1,92 @@
+"""Fixtures: the built site on a local server, a browser with a profile of its own."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+
+from builder.browser import find
+from builder.serve import Handler
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+def start_server(folder: Path) -> ThreadingHTTPServer:
+    """Serve a folder on a free port of this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def address(server: ThreadingHTTPServer) -> str:
+    """Return the base URL of a server, with a slash at its end."""
+    return f"http://127.0.0.1:{server.server_address[1]}/"
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site; `python3 build.py test` builds it first."""
+    folder = ROOT / "_site"
+    assert (folder / "course.json").exists(), "no site: run `python3 build.py build` first"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(site: Path) -> Iterator[str]:
+    """The URL of the site."""
+    server = start_server(site)
+    yield address(server)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """The browser driver."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+Launch = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def launch(playwright: Playwright, tmp_path: Path) -> Iterator[Launch]:
+    """Start a browser process on the profile of this test; called again after `close()`, it finds the same profile."""
+    opened: list[BrowserContext] = []
+
+    def start(width: int = 1366, height: int = 768) -> BrowserContext:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=os.environ.get("TINYTORCH_BROWSER") or find(),
+            headless=True,
+            args=FLAGS,
+            viewport={"width": width, "height": height},
+        )
+        opened.append(context)
+        return context
+
+    yield start
+    for context in opened:
+        context.close()

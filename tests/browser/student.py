@@ -1,0 +1,161 @@
+"""A student at the keyboard: opens a lesson in a real browser, types into cells, runs them, reads what comes out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, Response
+
+CELLS = "jupyterapp.shell.currentWidget.content"
+STATE = f"""index => {{
+    const cell = {CELLS}.widgets[index].model;
+    return {{count: cell.executionCount, state: cell.executionState, source: cell.sharedModel.getSource(),
+             type: cell.type, outputs: cell.type === 'code' ? cell.outputs.toJSON() : []}};
+}}"""
+DONE = f"""([index, before]) => {{
+    const cell = {CELLS}.widgets[index].model;
+    return cell.executionCount !== null && cell.executionCount !== before && cell.executionState === 'idle';
+}}"""
+NOISE = (  # messages of JupyterLite itself that no setting removes, each harmless
+    "was preloaded using link preload but not used",
+    "Menu entry for command",
+    "default shortcut because it collides",
+    "Uploader widget not found",
+)
+
+
+@dataclass
+class Cell:
+    """A run cell: its number in the notebook, its text, its outputs (nbformat)."""
+
+    index: int
+    source: str
+    outputs: list[dict[str, Any]]
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """All outputs as plain text."""
+        parts = []
+        for output in self.outputs:
+            data = output.get("data", {}).get("text/plain", output.get("text", ""))
+            parts.append("".join(data) if isinstance(data, list) else data)
+            parts += output.get("traceback", [])
+        return "\n".join(parts)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the cell ended in an error (a traceback, as opposed to a card)."""
+        return any(output["output_type"] == "error" for output in self.outputs)
+
+
+@dataclass
+class Student:
+    """One browser tab on a lesson served at `base` (which ends in a slash)."""
+
+    context: BrowserContext
+    base: str
+    page: Page = field(init=False)
+    problems: list[str] = field(default_factory=list)
+    bytes_received: int = 0
+
+    def __post_init__(self) -> None:
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        self.page.on("response", self._response)
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and not any(noise in text for noise in NOISE):
+            self.problems.append(f"console {kind}: {text}")
+
+    def _response(self, response: Response) -> None:
+        if response.url.startswith(("data:", "blob:")):
+            return
+        if not response.url.startswith(self.base):
+            self.problems.append(f"request outside the site: {response.url}")
+        if response.status >= 400:
+            self.problems.append(f"HTTP {response.status}: {response.url}")
+
+    def open(self, notebook: str, timeout: float = 120) -> float:
+        """Open a lesson and wait until its kernel is idle; return the seconds that took."""
+        start = time.monotonic()
+        self.page.goto(f"{self.base}notebooks/index.html?path={notebook}")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=timeout * 1000)
+        idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+        self.page.wait_for_selector(idle, timeout=timeout * 1000)
+        return time.monotonic() - start
+
+    def count(self) -> int:
+        """Return the number of cells."""
+        return int(self.page.evaluate(f"{CELLS}.widgets.length"))
+
+    def find(self, first_line: str) -> int:
+        """Return the number of the first cell that starts with this line."""
+        for index in range(self.count()):
+            if self.state(index)["source"].split("\n", 1)[0].strip() == first_line:
+                return index
+        raise AssertionError(f"no cell starts with {first_line!r}")
+
+    def state(self, index: int) -> dict[str, Any]:
+        """Return source, type, outputs and execution state of a cell."""
+        state: dict[str, Any] = self.page.evaluate(STATE, index)
+        return state
+
+    def select(self, index: int) -> None:
+        """Scroll to a cell and make it the active one."""
+        self.page.evaluate(
+            f"index => {{ {CELLS}.activeCellIndex = index; return {CELLS}.scrollToItem(index, 'center'); }}",
+            index,
+        )
+        self.page.wait_for_selector(".jp-Cell.jp-mod-active", state="visible")
+
+    def type(self, index: int, text: str) -> None:
+        """Replace the text of a cell from the keyboard."""
+        self.select(index)
+        self.page.click(".jp-Cell.jp-mod-active .cm-content")
+        self.page.keyboard.press("ControlOrMeta+A")
+        self.page.keyboard.insert_text(text)
+        got = self.state(index)["source"]
+        assert got.strip() == text.strip(), f"the page holds {got!r} after typing {text!r}"
+
+    def run(self, index: int, timeout: float = 60) -> Cell:
+        """Run a cell with Shift+Enter and wait for its result."""
+        self.select(index)
+        before = self.state(index)
+        if before["type"] != "code":
+            self.page.keyboard.press("Shift+Enter")
+            return Cell(index, before["source"], [], 0.0)
+        start = time.monotonic()
+        self.page.click(".jp-Cell.jp-mod-active .cm-content")
+        self.page.keyboard.press("Shift+Enter")
+        self.page.wait_for_function(DONE, arg=[index, before["count"]], timeout=timeout * 1000, polling=10)
+        seconds = time.monotonic() - start
+        after = self.state(index)
+        return Cell(index, after["source"], after["outputs"], seconds)
+
+    def write_and_run(self, index: int, text: str, timeout: float = 60) -> Cell:
+        """Type a cell's text and run it."""
+        self.type(index, text)
+        return self.run(index, timeout)
+
+    def exercise(self, name: str, source: str, timeout: float = 60) -> Cell:
+        """Answer an exercise and run its checks."""
+        magic = f"%%exercise {name}"
+        return self.write_and_run(self.find(magic), f"{magic}\n{source}", timeout)
+
+    def ask(self, code: str, timeout: float = 60) -> Cell:
+        """Run code in a new cell below the last one."""
+        last = self.count() - 1
+        self.select(last)
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("b")
+        self.page.wait_for_function(f"{CELLS}.widgets.length > {last + 1}")
+        return self.write_and_run(last + 1, code, timeout)
+
+    def heap_bytes(self) -> int:
+        """Return the size of the kernel's WebAssembly heap."""
+        text = self.ask("import pyodide_js\nlen(pyodide_js._module.HEAPU8)").text
+        return int(text.strip())
