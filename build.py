@@ -150,7 +150,8 @@ def command_inside(args: argparse.Namespace) -> int:
         if args.command == "build":
             assemble.build(ROOT, CACHE, SITE, not args.no_solutions)
             return 0
-        return serve.serve(ROOT, CACHE, SITE, args.port, not args.no_browser, not args.no_solutions)
+        options = ["--no-solutions"] if args.no_solutions else []
+        return serve.serve(ROOT, CACHE, SITE, args.port, not args.no_browser, options)
 
 
 def main(arguments: list[str]) -> int:

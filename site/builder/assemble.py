@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,17 @@ ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
 INPUTS = ("build.py", "jupyter-lite.json", "pyproject.toml", "tinytorch", "content", "checks", "site")
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
-LANDING = ("index.html", "style.css", "map.mjs", "icon.svg", "notebook.css", "notebook.mjs")
+OURS = (
+    *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
+    *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
+)
+FAVICONS = ("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico")
+FAVICONS += ("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico")  # PNG inside: browsers look
+UNUSED = ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js", "icon-120x120.png")
 APPS = ("notebooks", "edit")
+HEAD = """<link rel="stylesheet" href="../notebook.css" />
+<script type="module" src="../notebook.mjs"></script>
+"""
 
 
 def inputs(root: Path) -> list[Path]:
@@ -124,8 +134,10 @@ def run_jupyter_lite(stage: Path, output: Path) -> None:
 
 def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) -> None:
     """Add the landing page, the course data and the solutions; drop what no page asks for."""
-    for name in LANDING:
+    for name in OURS:
         shutil.copyfile(root / "site" / name, output / name)
+    for name in FAVICONS:
+        write_atomic(output / name, (root / "site/favicon.png").read_bytes())
     write_atomic(output / "course.json", json.dumps(course, indent=1).encode())
     if solutions:
         for module in lessons.written(course):
@@ -133,15 +145,19 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
             name = Path(module["notebook"]).with_suffix(".json").name
             write_atomic(output / "solutions" / name, json.dumps(answers, indent=1).encode())
     for app in APPS:
-        page = output / app / "index.html"
-        html = page.read_text("utf-8")
-        head = (
-            '<link rel="stylesheet" href="../notebook.css" />\n<script type="module" src="../notebook.mjs"></script>\n'
-        )
-        html = html.replace("</head>", head + "</head>", 1)
-        page.write_text(html, "utf-8")
-    for name in ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js"):
+        brand(output / app / "index.html")
+    for name in UNUSED:
         (output / name).unlink(missing_ok=True)
+
+
+def brand(page: Path) -> None:
+    """Give an app's page our name, our style sheet and our script."""
+    html = page.read_text("utf-8")
+    html = re.sub("<title>.*?</title>", "<title>TinyTorch</title>", html)
+    html = html.replace("Loading JupyterLite...", "Loading the notebook ...")
+    html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
+    html = html.replace("</head>", HEAD + "</head>", 1)
+    page.write_text(html, "utf-8")
 
 
 def replace_folder(new: Path, old: Path) -> None:

@@ -12,7 +12,7 @@ import jupytext
 import nbformat
 
 from checks import source
-from checks.course import load
+from checks.course import load, reference, strip_files
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w.-]+\.svg)\)")
 
@@ -83,14 +83,4 @@ def solutions(root: Path, module: dict[str, Any]) -> dict[str, str]:
 
 def skeleton(root: Path, course: dict[str, Any]) -> dict[str, str]:
     """Return {file: text} of the package in which every exercise has lost its body."""
-    files = {}
-    for path in sorted((root / "tinytorch").rglob("*.py")):
-        name = path.relative_to(root / "tinytorch").as_posix()
-        messages = {
-            item["name"]: source.not_written(item["name"], module["id"], module["title"])
-            for module in course["modules"]
-            for item in module["exercises"]
-            if item["file"] == name
-        }
-        files[name] = source.strip(path.read_text("utf-8"), messages)
-    return files
+    return strip_files(course, reference(root))

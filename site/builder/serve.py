@@ -6,6 +6,8 @@ import errno
 import functools
 import http.client
 import logging
+import subprocess
+import sys
 import threading
 import time
 import webbrowser
@@ -75,7 +77,7 @@ def who_listens(port: int) -> str:
         connection.close()
 
 
-def serve(root: Path, cache: Path, site: Path, port: int, open_browser: bool, solutions: bool) -> int:
+def serve(root: Path, cache: Path, site: Path, port: int, open_browser: bool, options: list[str]) -> int:
     """Build, serve until Ctrl-C, rebuild on changes; return the exit code."""
     url = f"http://127.0.0.1:{port}/"
     server = bind(site, port)
@@ -85,13 +87,13 @@ def serve(root: Path, cache: Path, site: Path, port: int, open_browser: bool, so
             webbrowser.open(url)
         return 0
     with server:
-        assemble.build(root, cache, site, solutions)
+        assemble.build(root, cache, site, "--no-solutions" not in options)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         log.info("serve: %s   (Ctrl-C ends it)", url)
         if open_browser:
             webbrowser.open(url)
         try:
-            watch(root, cache, site, solutions)
+            watch(root, options)
         except KeyboardInterrupt:
             log.info("serve: stopped")
         finally:
@@ -99,22 +101,20 @@ def serve(root: Path, cache: Path, site: Path, port: int, open_browser: bool, so
     return 0
 
 
-def watch(root: Path, cache: Path, site: Path, solutions: bool) -> None:
-    """Rebuild whenever a file the site is made from has changed; a broken lesson is reported, not fatal."""
+def watch(root: Path, options: list[str]) -> None:
+    """Build again whenever a file the site is made from has changed.
+
+    In a process of its own, which sees changed checks and a changed build; if a half-edited file breaks it, its
+    message is shown and the old site stays.
+    """
     seen = times(root)
     while True:
         time.sleep(POLL)
         now = times(root)
-        if now == seen:
-            continue
-        seen = now
-        log.info("change: building again")
-        try:
-            assemble.build(root, cache, site, solutions)
-        except BuildError as error:
-            log.error("%s", error)
-        except Exception as error:  # a half-edited file: say what is wrong with it and wait for the next change
-            log.error("build failed: %s: %s", type(error).__name__, error)
+        if now != seen:
+            seen = now
+            log.info("change: building again")
+            subprocess.run([sys.executable, str(root / "build.py"), "build", *options], cwd=root)
 
 
 def times(root: Path) -> dict[Path, int]:

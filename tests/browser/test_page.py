@@ -1,0 +1,164 @@
+"""What a student meets in the page besides success: wrong answers, endless loops, lost files, reloads, sub-paths."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Launch, address, start_server
+
+from builder import lessons
+from student import Student
+
+MODULE = lessons.written(lessons.course(ROOT))[0]
+SOLUTION = lessons.solutions(ROOT, MODULE)
+FIRST = "Tensor.__init__"
+STRIDES = "contiguous_strides"
+DOCUMENT = "tinytorch-work.json"
+
+
+def test_wrong_answers_end_in_messages(base: str, launch: Launch) -> None:
+    """A wrong answer, a syntax error, an endless loop, endless recursion, too much memory: each is one card."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    student.ask("kept = 41")
+
+    card = student.exercise(STRIDES, "def contiguous_strides(shape):\n    return tuple(shape)")
+    assert card.text.startswith("not yet"), card.text
+    assert "contiguous_strides(" in card.text and "expected" in card.text
+
+    card = student.exercise(STRIDES, "def contiguous_strides(shape):\n    strides = 1\n    strides")
+    assert "did you forget `return`" in card.text, card.text
+
+    broken = student.exercise(STRIDES, "def contiguous_strides(shape)\n    return ()")
+    assert "SyntaxError" in broken.text and "contiguous_strides(shape)" in broken.text
+    assert "checks/" not in broken.text, "our own files do not show"
+
+    loop = "def contiguous_strides(shape):\n    total = 1\n    while True:\n        total += 1\n    return (total,)"
+    card = student.exercise(STRIDES, loop, timeout=90)
+    assert card.text.startswith("not yet"), card.text
+    assert "while True" in card.text or "total += 1" in card.text, card.text
+
+    card = student.exercise(STRIDES, "def contiguous_strides(shape):\n    return contiguous_strides(shape)")
+    assert "RecursionError" in card.text or "itself" in card.text, card.text
+
+    hungry = "def contiguous_strides(shape):\n    return np.ones((1 << 20, 1 << 20))"
+    card = student.exercise(STRIDES, hungry)
+    assert "memory" in card.text.lower(), card.text
+
+    card = student.exercise(STRIDES, SOLUTION[STRIDES])
+    assert card.text.startswith("passed"), card.text
+    assert student.ask("kept + 1").text.strip() == "42", "the kernel kept its variables through all of it"
+    assert student.problems == []
+
+
+def test_hint_solution_and_recall(base: str, launch: Launch) -> None:
+    """The three magics work in the page; the solution comes from the site, and its use is recorded."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    first = student.ask(f"%hint {STRIDES}").text
+    second = student.ask(f"%hint {STRIDES}").text
+    assert first and second and first != second
+    shown = student.ask(f"%solution {STRIDES}").text
+    assert SOLUTION[STRIDES].splitlines()[-1].strip() in shown
+    student.exercise(STRIDES, SOLUTION[STRIDES])
+    cell = student.ask(f"%recall {STRIDES}")
+    text = (
+        student.state(cell.index)["source"] + student.state(cell.index + 1)["source"]
+        if cell.index + 1 < student.count()
+        else student.state(cell.index)["source"]
+    )
+    assert SOLUTION[STRIDES].splitlines()[0] in text
+    work = json.loads(student.ask(f"print(open('{DOCUMENT}').read())").text)["exercises"][STRIDES]
+    assert work["solution_seen"] and work["hints"] == 2
+    assert student.problems == []
+
+
+def test_work_survives_a_deleted_document_and_a_killed_tab(base: str, launch: Launch) -> None:
+    """A tab closed right after a pass has saved it; a document deleted in between is written again."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
+    student.page.close(run_before_unload=False)
+
+    second = Student(student.context, base)
+    second.open(MODULE["notebook"])
+    work = json.loads(second.ask(f"print(open('{DOCUMENT}').read())").text)["exercises"]
+    assert work[FIRST]["status"] == "passed"
+    assert second.ask("import tinytorch as tt\ntt.tensor([1.5]).tolist()").text.strip() == "[1.5]"
+
+    second.ask(f"import os\nos.remove('{DOCUMENT}')")
+    assert second.exercise(STRIDES, SOLUTION[STRIDES]).text.startswith("passed")
+    work = json.loads(second.ask(f"print(open('{DOCUMENT}').read())").text)["exercises"]
+    assert work[STRIDES]["status"] == "passed"
+    assert second.problems == []
+
+
+def test_damaged_document_is_kept_and_said(base: str, launch: Launch) -> None:
+    """Half a document on the drive: a copy stays, the readable entries are used, the student is told."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
+    student.ask(f"text = open('{DOCUMENT}').read()\nopen('{DOCUMENT}', 'w').write(text[:-30]);")
+    student.page.close(run_before_unload=False)
+    second = Student(student.context, base)
+    second.open(MODULE["notebook"])
+    listing = second.ask("import os\nprint(os.listdir('.'))").text
+    assert "damaged" in listing, listing
+    card = second.exercise(STRIDES, SOLUTION[STRIDES])
+    assert card.text.startswith("passed"), card.text
+    assert second.problems == []
+
+
+def test_two_tabs_keep_each_others_work(base: str, launch: Launch) -> None:
+    """Two tabs on the same lesson, answering different exercises: the document holds both."""
+    context = launch()
+    left, right = Student(context, base), Student(context, base)
+    left.open(MODULE["notebook"])
+    right.open(MODULE["notebook"])
+    left.exercise(FIRST, SOLUTION[FIRST])
+    right.exercise(STRIDES, SOLUTION[STRIDES])
+    left.exercise("Tensor.numel", SOLUTION["Tensor.numel"])
+    work = json.loads(right.ask(f"print(open('{DOCUMENT}').read())").text)["exercises"]
+    passed = {name for name, item in work.items() if item["status"] == "passed"}
+    assert passed == {FIRST, STRIDES, "Tensor.numel"}
+
+
+def test_reload_in_the_middle(base: str, launch: Launch) -> None:
+    """After a reload the cells hold what was typed, and the kernel has the student's code again."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    student.exercise(FIRST, SOLUTION[FIRST])
+    student.page.keyboard.press("ControlOrMeta+S")
+    student.page.wait_for_timeout(500)
+    student.open(MODULE["notebook"])
+    state = student.state(student.find(f"%%exercise {FIRST}"))
+    assert SOLUTION[FIRST].splitlines()[-1].strip() in state["source"]
+    assert student.ask("import tinytorch as tt\ntt.tensor([1.5]).tolist()").text.strip() == "[1.5]"
+    student.page.goto(base)
+    element = student.page.wait_for_selector(f'[data-module="{MODULE["id"]}"][data-state="in-progress"]')
+    assert element is not None and f"1 of {len(MODULE['exercises'])}" in element.inner_text()
+    assert student.problems == []
+
+
+@pytest.fixture
+def fork(site: Path, tmp_path: Path) -> Path:
+    """The site under a sub-path, as GitHub Pages serves a fork."""
+    shutil.copytree(site, tmp_path / "pages/fork-name")
+    return tmp_path / "pages"
+
+
+def test_site_works_under_a_sub_path(fork: Path, launch: Launch) -> None:
+    """From the landing page of /fork-name/ to a passed exercise, with every request below /fork-name/."""
+    server = start_server(fork)
+    student = Student(launch(), address(server) + "fork-name/")
+    student.page.goto(student.base)
+    student.page.click("#continue")
+    student.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    student.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
+    assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
+    assert student.problems == []
+    server.shutdown()
+    server.server_close()
