@@ -1,0 +1,278 @@
+// Draws the map of the course from course.json and marks on it what the student has done.
+// The student's work is only ever read here, never written.
+
+const DATABASE = "TinyTorch"; // IndexedDB database in which JupyterLite keeps its drive
+const STORE = "files"; // its object store: path -> contents model
+const WORK = "tinytorch-work.json"; // the work document that the checking kit writes
+
+const TROUBLE = {
+  blocked:
+    "This browser lets this page store nothing (a private window, or site data is blocked), so the map shows no " +
+    "progress. Answers written now may be lost when the window closes.",
+  damaged:
+    "The record of your work could not be read, so the map shows no progress. Open a lesson: it keeps a copy of " +
+    "the record and recovers what it can.",
+  course: "The map could not be loaded. Try again in a moment; the button above leads to the first lesson.",
+};
+
+const $ = (id) => document.getElementById(id);
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+class Damaged extends Error {}
+
+// ---- the work document -------------------------------------------------------------------------
+
+/** Opens the database only if it exists: creating it is JupyterLite's business. */
+function openExisting() {
+  return new Promise((resolve, reject) => {
+    let missing = false;
+    const request = indexedDB.open(DATABASE);
+    request.onupgradeneeded = () => {
+      missing = true;
+      request.transaction.abort(); // undoes the creation
+    };
+    request.onsuccess = () => {
+      const database = request.result;
+      database.onversionchange = () => database.close();
+      resolve(database);
+    };
+    request.onerror = (event) => {
+      event.preventDefault();
+      if (missing) resolve(null);
+      else reject(request.error);
+    };
+  });
+}
+
+/** The contents model of the work document, or undefined. Rejects where storage is blocked. */
+async function readModel() {
+  if (indexedDB.databases) {
+    const databases = await indexedDB.databases().catch(() => null); // null: cannot tell, so try to open it
+    if (databases && !databases.some(({ name }) => name === DATABASE)) return undefined;
+  }
+  const database = await openExisting();
+  if (!database) return undefined;
+  try {
+    if (!database.objectStoreNames.contains(STORE)) return undefined;
+    return await new Promise((resolve, reject) => {
+      const request = database.transaction(STORE).objectStore(STORE).get(WORK);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  } finally {
+    database.close(); // an open connection would hold up JupyterLite's own upgrade
+  }
+}
+
+/** {exercise: entry} from a contents model: content is JSON text, base64 of JSON text, or the object itself. */
+function exercisesOf(model) {
+  let work;
+  try {
+    const { content, format } = model;
+    const text = format === "base64" && typeof content === "string" ? decodeBase64(content) : content;
+    work = typeof text === "string" ? JSON.parse(text) : text;
+  } catch (error) {
+    throw new Damaged("the work document is not JSON", { cause: error });
+  }
+  if (!isObject(work) || !isObject(work.exercises)) throw new Damaged("the work document has no exercises");
+  return work.exercises;
+}
+
+function decodeBase64(content) {
+  return new TextDecoder().decode(Uint8Array.from(atob(content), (character) => character.charCodeAt(0)));
+}
+
+async function readWork() {
+  let model;
+  try {
+    model = await readModel();
+  } catch {
+    return { exercises: {}, trouble: TROUBLE.blocked };
+  }
+  if (model === undefined || model === null) return { exercises: {}, trouble: "" };
+  try {
+    return { exercises: exercisesOf(model), trouble: "" };
+  } catch (error) {
+    if (!(error instanceof Damaged)) throw error;
+    return { exercises: {}, trouble: TROUBLE.damaged };
+  }
+}
+
+// ---- progress ----------------------------------------------------------------------------------
+
+/** How far one module is; `latest` is 0 if it is untouched. Only exercises named in course.json count. */
+function progressOf(module, exercises) {
+  const entries = module.exercises
+    .filter(({ name }) => Object.hasOwn(exercises, name) && isObject(exercises[name]))
+    .map(({ name }) => exercises[name])
+    .filter(({ status }) => status === "passed" || status === "not yet"); // a stub that was run is not a start
+  const passed = entries.filter(({ status }) => status === "passed").length;
+  const of = module.exercises.length;
+  const latest = Math.max(0, ...entries.map(({ updated }) => Date.parse(updated) || 1)); // 1: some time
+  let state = "not-started";
+  if (!module.notebook) state = "coming";
+  else if (of > 0 && passed === of) state = "done";
+  else if (entries.length > 0) state = "in-progress";
+  return { state, passed, of, latest };
+}
+
+function stateText({ state, passed, of }) {
+  switch (state) {
+    case "coming": return "coming";
+    case "done": return `done, all ${plural(of, "exercise")}`;
+    case "in-progress": return `in progress ${passed} of ${of}`;
+    default: return `not started, ${plural(of, "exercise")}`;
+  }
+}
+
+// ---- drawing -----------------------------------------------------------------------------------
+
+const linkTo = (notebook) => `notebooks/index.html?path=${encodeURIComponent(notebook)}`;
+
+/** One stop of the line. A module and a milestone look alike to a screen reader: a heading, a sentence, facts. */
+function makeStop(mark, { title, summary, notebook }) {
+  const stop = $("stop").content.firstElementChild.cloneNode(true);
+  stop.classList.toggle("coming", !notebook);
+  const name = document.createElement(notebook ? "a" : "span");
+  if (notebook) name.href = linkTo(notebook);
+  const sign = document.createElement("span");
+  sign.className = "mark";
+  sign.textContent = mark;
+  name.append(sign, ` ${title}`);
+  stop.querySelector("h3").append(name);
+  stop.querySelector(".summary").textContent = summary;
+  return stop;
+}
+
+function makeModule(module) {
+  const stop = makeStop(module.id, module);
+  stop.classList.add("module");
+  stop.dataset.module = module.id;
+  stop.querySelector(".hours").textContent = `${plural(module.hours, "hour")} · `;
+  showModule(stop, progressOf(module, {}));
+  return stop;
+}
+
+function makeMilestone(milestone) {
+  const stop = makeStop(milestone.year, milestone);
+  stop.classList.add("milestone");
+  stop.dataset.milestone = milestone.id;
+  stop.querySelector(".hours").textContent = `milestone ${milestone.id} · `;
+  stop.querySelector(".state").textContent = milestone.notebook ? "open" : "coming";
+  stop.querySelector(".bar").remove();
+  return stop;
+}
+
+function showModule(stop, progress) {
+  stop.dataset.state = progress.state;
+  stop.querySelector(".state").textContent = stateText(progress);
+  stop.style.setProperty("--of", progress.of || 1);
+  stop.style.setProperty("--part", progress.of ? progress.passed / progress.of : 0);
+}
+
+/** The section of a tier: written out in the page, or made like the first one for a tier that is not. */
+function sectionOf(tier) {
+  const written = [...document.querySelectorAll(".tier")];
+  const known = written.find((section) => section.dataset.tier === tier);
+  if (known) return known;
+  const section = written[0].cloneNode(true);
+  const heading = section.querySelector("h2");
+  section.dataset.tier = heading.textContent = tier;
+  heading.id = `tier-${tier.toLowerCase().replace(/\W+/g, "-")}`;
+  section.setAttribute("aria-labelledby", heading.id);
+  section.querySelector("header p").textContent = "";
+  section.querySelector("ol").replaceChildren();
+  return section;
+}
+
+function drawTier(tier, modules, milestones) {
+  const section = sectionOf(tier);
+  const stops = modules.flatMap((module) => [
+    makeModule(module),
+    ...milestones.filter(({ after }) => after === module.id).map(makeMilestone),
+  ]);
+  section.querySelector("ol").replaceChildren(...stops);
+  const ids = modules.map(({ id }) => id);
+  const span = ids.length > 1 ? `Modules ${ids[0]} to ${ids.at(-1)}` : `Module ${ids[0]}`;
+  section.querySelector(".extent").textContent = `${span}, ${plural(total(modules.map(({ hours }) => hours)), "hour")}`;
+  return section;
+}
+
+function drawCourse({ title, release, modules, milestones }) {
+  document.title = $("title").textContent = title;
+  const hours = total(modules.map((module) => module.hours));
+  $("extent").textContent =
+    `${plural(modules.length, "module")}, ${plural(milestones.length, "milestone")}, about ${plural(hours, "hour")}.`;
+  $("release").textContent = `Release ${release}. `;
+  const tiers = [...new Set(modules.map(({ tier }) => tier))];
+  const sections = tiers.map((tier) => drawTier(tier, modules.filter((module) => module.tier === tier), milestones));
+  $("map").replaceChildren(...sections);
+}
+
+function showProgress({ modules }, { exercises, trouble }) {
+  const open = modules
+    .filter(({ notebook }) => notebook)
+    .map((module) => ({ module, ...progressOf(module, exercises) }));
+  for (const { module, ...progress } of open) {
+    showModule(document.querySelector(`[data-module="${module.id}"]`), progress);
+  }
+  const passed = total(open.map((one) => one.passed));
+  const of = total(open.map((one) => one.of));
+  setText($("progress"), passed > 0 ? `You have solved ${passed} of ${plural(of, "exercise")}.` : "");
+  setText($("trouble"), trouble);
+  if (open.length > 0) showContinue(open);
+}
+
+/** Continue in the module worked on last; start with the first one if there is none. */
+function showContinue(open) {
+  const last = open.reduce((best, one) => (one.latest > best.latest ? one : best));
+  const name = `${last.module.id} ${last.module.title}`;
+  $("continue").href = linkTo(last.module.notebook);
+  setText(
+    $("continue"),
+    last.latest > 0 ? `Continue: ${name}, ${last.passed} of ${plural(last.of, "exercise")}` : `Start: ${name}`,
+  );
+}
+
+/** Leaves an element alone that already says so, so that a screen reader does not repeat it. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// ---- start -------------------------------------------------------------------------------------
+
+async function loadCourse() {
+  const response = await fetch("course.json");
+  if (!response.ok) throw new Error(`course.json: ${response.status}`);
+  return response.json();
+}
+
+let reading = 0;
+
+async function refresh(course) {
+  const mine = ++reading;
+  const work = await readWork();
+  if (mine === reading) showProgress(course, work); // else a later reading is on its way
+}
+
+async function start() {
+  let course;
+  try {
+    course = await loadCourse();
+  } catch (error) {
+    console.error(error);
+    document.body.classList.add("no-course");
+    setText($("trouble"), TROUBLE.course);
+    return;
+  }
+  drawCourse(course);
+  addEventListener("pageshow", () => refresh(course));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") refresh(course);
+  });
+  await refresh(course);
+}
+
+start();
