@@ -1,0 +1,437 @@
+"""The given part of Tensor: it describes, converts, compares and changes the array that a tensor holds."""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ._dtype import as_dtype, float32, int64
+from ._tensor_str import tensor_str
+
+
+class Size(tuple):
+    """The shape of a tensor: a tuple of ints that prints as PyTorch's.
+
+    >>> tt.zeros(2, 3).shape
+    torch.Size([2, 3])
+    >>> tt.zeros(2, 3).shape[1:].numel()
+    3
+    """
+
+    def __repr__(self):
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index):
+        part = super().__getitem__(index)
+        return Size(part) if isinstance(index, slice) else part
+
+    def __add__(self, other):
+        return Size((*self, *other))
+
+    def __radd__(self, other):
+        return Size((*other, *self))
+
+    def numel(self):
+        """Return the number of elements of a tensor of this shape."""
+        return math.prod(self)
+
+
+def as_shape(sizes, lowest=0):
+    """Return the sizes of a call f(2, 3), f((2, 3)) or f([2, 3]) as a tuple of ints.
+
+    Raises TypeError for sizes that are not ints, RuntimeError for a size below lowest.
+    """
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    shape = tuple(operator.index(size) for size in sizes)
+    if lowest is not None and min(shape, default=0) < lowest:
+        raise RuntimeError(f"size {min(shape)} is too small in shape {list(shape)}")
+    return shape
+
+
+def wrap_dim(dim, ndim):
+    """Return dim counted from the front (-1 is the last of ndim). Raises IndexError when there is none such.
+
+    A 0-d tensor accepts 0 and -1, as in PyTorch.
+    """
+    count = max(ndim, 1)
+    if not -count <= dim < count:
+        span = f"[{-count}, {count - 1}]"
+        raise IndexError(f"Dimension out of range (expected to be in range of {span}, but got {dim})")
+    return dim % count
+
+
+def wrap_dims(dims, ndim):
+    """Return dims counted from the front: an int for one, a tuple for several, None for none or ()."""
+    if dims is None or isinstance(dims, int):
+        return dims if dims is None else wrap_dim(dims, ndim)
+    wrapped = tuple(wrap_dim(dim, ndim) for dim in dims)
+    if len(set(wrapped)) < len(wrapped):
+        raise RuntimeError(f"a dim appears multiple times in the list of dims {tuple(dims)}")
+    return wrapped or None
+
+
+def split_index(index):
+    """Return an index as tuples to be applied one after the other, free of tensors.
+
+    NumPy treats ints beside index arrays as arrays too; PyTorch takes the ints first, and so do we.
+    Raises ValueError for a slice that runs backwards.
+    """
+    items = [index_item(item) for item in (index if isinstance(index, tuple) else (index,))]
+    kinds = {type(item) for item in items}
+    if not {int, np.ndarray} <= kinds:
+        return [tuple(items)]
+    basic: list[Any] = []
+    advanced: list[Any] = []
+    for item in items:
+        if isinstance(item, np.ndarray):
+            basic += [slice(None)] * (item.ndim if item.dtype == np.bool_ else 1)
+            advanced.append(item)
+        else:
+            basic.append(item)
+            if not isinstance(item, int):
+                advanced.append(item if item is Ellipsis else slice(None))
+    return [tuple(basic), tuple(advanced)]
+
+
+def index_item(item):
+    """Return one item of an index as an int, slice, None, Ellipsis or array."""
+    if isinstance(item, slice) and item.step is not None and item.step <= 0:
+        raise ValueError("step must be greater than zero")
+    if isinstance(item, TensorBase):
+        item = item.array
+    elif isinstance(item, (list, bool)):
+        item = np.asarray(item, None if item != [] else np.int64)
+    is_int = isinstance(item, np.ndarray) and item.ndim == 0 and item.dtype.kind in "iu"
+    return int(item) if is_int or isinstance(item, np.integer) else item
+
+
+class TensorBase:
+    """The given part of Tensor: what needs only `self.array`, or only operators and methods of Tensor."""
+
+    array: np.ndarray
+    permute: Any  # these are Tensor's
+    reshape: Any
+    __getitem__: Any
+    _promote: Any
+    _wrap: Any
+    grad = None
+    grad_fn = None  # the node that made this tensor; set by module 06
+    _requires_grad = False
+    __array_priority__ = 1000  # ndarray + tensor is the tensor's business
+
+    @property
+    def shape(self):
+        """Size of each dimension, as a Size."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self):
+        """Type of the numbers."""
+        return as_dtype(self.array.dtype)
+
+    @property
+    def ndim(self):
+        """Number of dimensions."""
+        return self.array.ndim
+
+    def dim(self):
+        """Return the number of dimensions."""
+        return self.array.ndim
+
+    def size(self, dim=None):
+        """Return the shape, or the size of one dimension."""
+        return self.shape if dim is None else self.array.shape[wrap_dim(dim, self.ndim)]
+
+    def element_size(self):
+        """Return the bytes of one element."""
+        return self.array.itemsize
+
+    def stride(self, dim=None):
+        """Return how many elements to step, in memory, to the next index of each dimension (or of one).
+
+        >>> tt.zeros(2, 3).stride(), tt.zeros(2, 3).T.stride()
+        ((3, 1), (1, 3))
+        """
+        array = self.array
+        if array.size == 0:  # NumPy gives strides of 0 to empty arrays
+            array = np.empty([max(size, 1) for size in array.shape], np.bool_)
+        strides = tuple(step // array.itemsize for step in array.strides)
+        return strides if dim is None else strides[wrap_dim(dim, self.ndim)]
+
+    def is_contiguous(self):
+        """Return whether the elements lie in memory in the order of their indices."""
+        return self.array.flags.c_contiguous
+
+    def data_ptr(self):
+        """Return the address of the first element."""
+        return self.array.ctypes.data
+
+    def is_floating_point(self):
+        """Return whether the dtype is a float."""
+        return self.dtype.is_floating_point
+
+    @property
+    def is_leaf(self):
+        """Whether this tensor was made by the user and not by an op that is recorded."""
+        return self.grad_fn is None
+
+    @property
+    def requires_grad(self):
+        """Whether gradients shall reach this tensor. Raises RuntimeError when set on ints or bools."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError("Only Tensors of floating point dtype can require gradients")
+        self._requires_grad = value
+
+    def requires_grad_(self, requires_grad=True):
+        """Set requires_grad and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    def item(self):
+        """Return the only element as a Python number. Raises RuntimeError when there are more or none.
+
+        >>> tt.tensor([2.5]).item()
+        2.5
+        """
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return self.array.item()
+
+    def tolist(self):
+        """Return the elements as nested lists of Python numbers.
+
+        >>> tt.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
+        return self.array.tolist()
+
+    def numpy(self):
+        """Return the NumPy array, sharing memory. Raises RuntimeError when the tensor requires grad."""
+        if self.requires_grad:
+            raise RuntimeError("numpy() does not work on a tensor that requires grad: use detach().numpy()")
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        return tensor_str(self)
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self.ndim == 0 else object.__format__(self, spec)
+
+    def __len__(self):
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return map(self.__getitem__, range(len(self)))
+
+    def __bool__(self):
+        if self.array.size != 1:
+            count = "more than one value" if self.array.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {count} is ambiguous")
+        return bool(self.array.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if self.array.size != 1 or self.array.dtype.kind == "f":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.array.item())
+
+    def _compare(self, ufunc, other):
+        if isinstance(other, TensorBase):
+            other = other.array
+        if not isinstance(other, (np.ndarray, np.generic, int, float)):
+            return NotImplemented
+        return self._wrap(ufunc(*self._promote(self.array, other)))
+
+    def __eq__(self, other):
+        return self._compare(np.equal, other)
+
+    def __ne__(self, other):
+        return self._compare(np.not_equal, other)
+
+    def __lt__(self, other):
+        return self._compare(np.less, other)
+
+    def __le__(self, other):
+        return self._compare(np.less_equal, other)
+
+    def __gt__(self, other):
+        return self._compare(np.greater, other)
+
+    def __ge__(self, other):
+        return self._compare(np.greater_equal, other)
+
+    def __and__(self, other):
+        return self._compare(np.bitwise_and, other)
+
+    def __or__(self, other):
+        return self._compare(np.bitwise_or, other)
+
+    def __xor__(self, other):
+        return self._compare(np.bitwise_xor, other)
+
+    def __invert__(self):
+        return self._wrap(np.invert(self.array))
+
+    __hash__ = object.__hash__  # by identity, since == compares elements
+
+    def __radd__(self, other):
+        return self + other
+
+    def __rmul__(self, other):
+        return self * other
+
+    def detach(self):
+        """Return a tensor that shares memory with this one and is no part of a graph."""
+        return self._wrap(self.array)
+
+    def clone(self):
+        """Return a copy.
+
+        >>> x = tt.tensor([1, 2])
+        >>> y = x.clone().fill_(7)
+        >>> x, y
+        (tensor([1, 2]), tensor([7, 7]))
+        """
+        return self._wrap(self.array.copy("K"))
+
+    def contiguous(self):
+        """Return this tensor, or a copy in row order when its elements lie in another.
+
+        >>> tt.zeros(2, 3).T.contiguous().stride()
+        (2, 1)
+        """
+        return self if self.is_contiguous() else self._wrap(self.array.copy("C"))
+
+    def to(self, dtype):
+        """Return this tensor, or a copy converted to another dtype.
+
+        >>> tt.tensor([1.9, -1.9]).to(tt.int64)
+        tensor([ 1, -1])
+        """
+        with np.errstate(all="ignore"):
+            return self if dtype is self.dtype else self._wrap(self.array.astype(dtype.numpy))
+
+    def float(self):
+        """Return this tensor as float32."""
+        return self.to(float32)
+
+    def long(self):
+        """Return this tensor as int64."""
+        return self.to(int64)
+
+    def all(self, dim=None, keepdim=False):
+        """Return whether all elements (along dim) are true."""
+        return self._wrap(self.array.all(dim, keepdims=keepdim))
+
+    def any(self, dim=None, keepdim=False):
+        """Return whether any element (along dim) is true."""
+        return self._wrap(self.array.any(dim, keepdims=keepdim))
+
+    def argmax(self, dim=None, keepdim=False):
+        """Return the index of the largest element, flattened or along dim. int64."""
+        return self._wrap(np.asarray(self.array.argmax(dim, keepdims=keepdim), np.int64))
+
+    def argmin(self, dim=None, keepdim=False):
+        """Return the index of the smallest element, flattened or along dim. int64."""
+        return self._wrap(np.asarray(self.array.argmin(dim, keepdims=keepdim), np.int64))
+
+    def transpose(self, dim0, dim1):
+        """Return a view with two dimensions swapped.
+
+        >>> tt.zeros(2, 3, 5).transpose(0, -1).shape
+        torch.Size([5, 3, 2])
+        """
+        dims = list(range(self.ndim))
+        a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
+        dims[a], dims[b] = dims[b], dims[a]
+        return self.permute(dims)
+
+    @property
+    def T(self):
+        """A view with the dimensions in reverse order."""
+        return self.permute(list(range(self.ndim))[::-1])
+
+    def unsqueeze(self, dim):
+        """Return a view with a new dimension of size 1 at dim.
+
+        >>> tt.zeros(2, 3).unsqueeze(1).shape
+        torch.Size([2, 1, 3])
+        """
+        dim = wrap_dim(dim, self.ndim + 1)
+        return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
+
+    def squeeze(self, dim=None):
+        """Return a view without the dimensions of size 1, or without dim if its size is 1.
+
+        >>> tt.zeros(1, 3, 1).squeeze().shape
+        torch.Size([3])
+        """
+        drop = range(self.ndim) if dim is None else [wrap_dim(dim, self.ndim)]
+        return self.reshape([size for i, size in enumerate(self.shape) if size != 1 or i not in drop])
+
+    def zero_(self):
+        """Set every element to 0, in place."""
+        return self.fill_(0)
+
+    def fill_(self, value):
+        """Set every element to value, in place."""
+        self.array.fill(value)
+        return self
+
+    def copy_(self, source):
+        """Copy the elements of source (broadcast, converted to this dtype) into this tensor's memory."""
+        self[...] = source
+        return self
+
+    def __setitem__(self, index, value):
+        *first, last = split_index(index)
+        array = self.array
+        for part in first:
+            array = array[part]
+        try:
+            array[last] = value.array if isinstance(value, TensorBase) else value
+        except ValueError as error:
+            raise RuntimeError(str(error)) from None
+
+    def _assign(self, result):
+        if result.dtype.category > self.dtype.category:
+            raise RuntimeError(f"a result of type {result.dtype} cannot be kept in place, as {self.dtype}")
+        if result.shape != self.shape:
+            raise RuntimeError(f"a result of shape {result.shape} cannot be kept in place of {self.shape}")
+        return self.copy_(result)
+
+    def add_(self, other):
+        """Add other to each element, in place."""
+        return self._assign(self + other)
+
+    def sub_(self, other):
+        """Subtract other from each element, in place."""
+        return self._assign(self - other)
+
+    def mul_(self, other):
+        """Multiply each element by other, in place."""
+        return self._assign(self * other)
+
+    def div_(self, other):
+        """Divide each element by other, in place."""
+        return self._assign(self / other)
+
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
