@@ -44,12 +44,10 @@ def parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="build the static site into _site/")
     for command in (serve, build):
         command.add_argument("--no-solutions", action="store_true", help="leave the solutions out of the site")
-    test = commands.add_parser("test", help="build, then run lint, types and all tests, those in a browser included")
-    test.add_argument(
-        "pytest_args",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="passed on to pytest (for example: -k robot)",
+    commands.add_parser(
+        "test",
+        help="build, then run lint, types and all tests, those in a browser included",
+        epilog="Further arguments go to pytest, for example: python3 build.py test -k robot",
     )
     clean = commands.add_parser("clean", help="remove _site/ and build leftovers (downloads are kept)")
     clean.add_argument("--all", action="store_true", help="remove .venv/ and the downloads in .cache/ as well")
@@ -136,7 +134,7 @@ def clean(everything: bool) -> int:
     return 0
 
 
-def command_inside(args: argparse.Namespace) -> int:
+def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
     """Run a command whose dependencies are installed."""
     sys.path[:0] = [str(ROOT / "site"), str(ROOT)]
     from builder import assemble, browser, errors, serve
@@ -145,7 +143,6 @@ def command_inside(args: argparse.Namespace) -> int:
         if args.command == "test":
             assemble.build(ROOT, CACHE, SITE)
             environment = {**os.environ, "TINYTORCH_BROWSER": browser.find()}
-            tests = args.pytest_args or ["tests"]
             return subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, env=environment).returncode
         if args.command == "build":
             assemble.build(ROOT, CACHE, SITE, not args.no_solutions)
@@ -162,7 +159,10 @@ def main(arguments: list[str]) -> int:
             "Install a newer one from python.org and run it by name, for example: python3.12 build.py serve"
             % (*sys.version_info[:2], sys.executable)
         )
-    args = parser().parse_args(arguments)
+    command_line = parser()
+    args, rest = command_line.parse_known_args(arguments)
+    if rest and args.command != "test":
+        command_line.error("unrecognized arguments: " + " ".join(rest))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         if args.command == "clean":
@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
                 )
             ensure_environment(EXTRAS[args.command])
             return run_inside(arguments)
-        return command_inside(args)
+        return command_inside(args, rest)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130

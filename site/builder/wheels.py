@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from wheel.wheelfile import WheelFile
 from builder import lessons
 from builder.errors import BuildError, write_atomic
 
+logging.getLogger("wheel").setLevel(logging.WARNING)  # it names every file it adds
 IPYTHONDIR = "/lib/python3.14/site-packages/checks/ipython"
 DISTRIBUTION_FILES = {
     "pyodide.mjs",

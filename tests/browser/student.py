@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, Response
 
 CELLS = "jupyterapp.shell.currentWidget.content"
+SESSION = "jupyterapp.shell.currentWidget.sessionContext.session"
 STATE = f"""index => {{
     const cell = {CELLS}.widgets[index].model;
     return {{count: cell.executionCount, state: cell.executionState, source: cell.sharedModel.getSource(),
@@ -83,10 +84,16 @@ class Student:
         """Open a lesson and wait until its kernel is idle; return the seconds that took."""
         start = time.monotonic()
         self.page.goto(f"{self.base}notebooks/index.html?path={notebook}")
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=timeout * 1000)
-        idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-        self.page.wait_for_selector(idle, timeout=timeout * 1000)
+        self.wait_for_kernel(timeout)
         return time.monotonic() - start
+
+    def wait_for_kernel(self, timeout: float = 120) -> None:
+        """Wait until the notebook is there and its kernel has run something (its status says idle long before)."""
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=timeout * 1000)
+        self.page.wait_for_function(f"{SESSION}?.kernel", timeout=timeout * 1000)
+        self.page.evaluate(
+            f"{SESSION}.kernel.requestExecute({{code: 'None', silent: true, store_history: false}}).done"
+        )
 
     def count(self) -> int:
         """Return the number of cells."""

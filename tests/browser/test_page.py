@@ -156,8 +156,7 @@ def test_site_works_under_a_sub_path(fork: Path, launch: Launch) -> None:
     student = Student(launch(), address(server) + "fork-name/")
     student.page.goto(student.base)
     student.page.click("#continue")
-    student.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    student.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
+    student.wait_for_kernel()
     assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
     assert student.problems == []
     server.shutdown()
