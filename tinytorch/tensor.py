@@ -260,10 +260,10 @@ class Sub(Function):
     """out = a - b, broadcast.  dL/da = g, dL/db = -g."""
 
     def forward(ctx, a, b):
-        """Return a - b in their common dtype. Raises RuntimeError when that is bool."""
+        """Return a - b in their common dtype. Raises RuntimeError when a or b is bool, even beside a number."""
+        if np.result_type(a) == np.bool_ or np.result_type(b) == np.bool_:
+            raise RuntimeError("subtraction with a bool: convert it first, or use ^ or ~")
         a, b = promote(a, b)
-        if a.dtype == np.bool_:
-            raise RuntimeError("bool tensors cannot be subtracted: use ^")
         return a - b
 
 

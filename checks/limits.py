@@ -1,0 +1,163 @@
+"""A time limit for code that does not end: `with limit(10, codes): ...`.
+
+The page has neither signals nor threads, and stopping a cell from outside does not work there. So the loop
+itself must look at the clock: Python calls us back at every jump and function start of the student's own
+code (`sys.monitoring`, Python 3.12), or at every line of it (`sys.settrace`, Python 3.11). Only code of the
+student's package is watched, everything else runs at full speed. A single call into C that never returns
+cannot be stopped.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import time
+import types
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+TOOL_NAME = "tinytorch-checks"
+
+# In the page Python's frames lie on the browser's stack when a call goes through C (an operator, a sort key, a
+# repr), and an overflow there ends the kernel. Measured in Chromium's worker: 500 levels of each kind of such
+# calls are safe, 1000 are not. CPython keeps its own limit.
+CHECK_LEVELS, CELL_LEVELS = 200, 400
+
+
+class TimeLimit(BaseException):
+    """The time is over. Not an Exception: `except Exception` in the student's loop must not catch it."""
+
+    def __init__(self, seconds: float, filename: str, line: int, function: str) -> None:
+        self.seconds, self.filename, self.line, self.function = seconds, filename, line, function
+        self.text = linecache.getline(filename, line).strip()
+        super().__init__(f"stopped after {seconds:g} s in {function}, line {line}: {self.text}")
+
+
+class _Watch:
+    """One running limit: its deadline, and a way to leave code unwatched for a moment."""
+
+    def __init__(self, seconds: float, codes: frozenset[types.CodeType]) -> None:
+        self.seconds, self.codes = seconds, codes
+        self.deadline = time.perf_counter() + seconds
+        self.active = False
+        self.previous_trace: Any = None
+        self.tool: int | None = None
+
+    def check(self, frame: types.FrameType) -> None:
+        """Raise if the time is over; raises again at the next event when a bare `except:` swallowed it."""
+        if time.perf_counter() > self.deadline:
+            code = frame.f_code
+            raise TimeLimit(self.seconds, code.co_filename, frame.f_lineno, code.co_qualname)
+
+    def start(self) -> None:
+        self.active = True
+        if sys.version_info >= (3, 12):
+            self._start_monitoring()
+        else:
+            self.previous_trace = sys.gettrace()
+            sys.settrace(self._trace_call)
+
+    def stop(self) -> None:
+        self.active = False
+        if sys.version_info >= (3, 12):
+            self._stop_monitoring()
+        else:
+            sys.settrace(self.previous_trace)
+
+    def _trace_call(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code not in self.codes:
+            return None
+        self.check(frame)
+        return self._trace_line
+
+    def _trace_line(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        if event == "line":
+            self.check(frame)
+        return self._trace_line
+
+    if sys.version_info >= (3, 12):
+
+        def _start_monitoring(self) -> None:
+            monitoring = sys.monitoring
+            free = [tool for tool in (4, 3, 5, 2, 1, 0) if monitoring.get_tool(tool) is None]
+            if not free:
+                return  # a debugger, a profiler and others hold every slot: run without a limit
+            self.tool = free[0]
+            events = monitoring.events
+            monitoring.use_tool_id(self.tool, TOOL_NAME)
+            for event in (events.JUMP, events.PY_START):
+                monitoring.register_callback(self.tool, event, self._on_event)
+            for code in self.codes:
+                monitoring.set_local_events(self.tool, code, events.JUMP | events.PY_START)
+
+        def _stop_monitoring(self) -> None:
+            if self.tool is None:
+                return
+            monitoring = sys.monitoring
+            for code in self.codes:
+                monitoring.set_local_events(self.tool, code, 0)
+            for event in (monitoring.events.JUMP, monitoring.events.PY_START):
+                monitoring.register_callback(self.tool, event, None)
+            monitoring.free_tool_id(self.tool)
+            self.tool = None
+
+        def _on_event(self, code: types.CodeType, *_: int) -> None:
+            if time.perf_counter() > self.deadline:
+                self.check(sys._getframe(1))
+
+
+_running: list[_Watch] = []
+
+
+def shallow(levels: int) -> int:
+    """Allow only `levels` of recursion from here on, in the page; returns the limit to restore."""
+    before = sys.getrecursionlimit()
+    if sys.platform == "emscripten":
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None:
+            levels, frame = levels + 1, frame.f_back
+        sys.setrecursionlimit(min(before, levels))
+    return before
+
+
+@contextmanager
+def limit(seconds: float, codes: Iterable[types.CodeType]) -> Iterator[None]:
+    """Raise TimeLimit in the block when code of `codes` is still running after `seconds`."""
+    watch = _Watch(seconds, frozenset(codes))
+    _running.append(watch)
+    recursion = shallow(CHECK_LEVELS)
+    watch.start()
+    try:
+        yield
+    finally:
+        _running.pop()
+        if watch.active:
+            watch.stop()
+        sys.setrecursionlimit(recursion)
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Leave the block unwatched (for measuring); the clock of the limit runs on."""
+    watch = _running[-1] if _running and _running[-1].active else None
+    if watch is None:
+        yield
+        return
+    watch.stop()
+    try:
+        yield
+    finally:
+        watch.start()
+
+
+def codes_of(functions: Iterable[types.FunctionType]) -> frozenset[types.CodeType]:
+    """Code objects of functions and of everything nested in them (inner functions, comprehensions)."""
+    found: set[types.CodeType] = set()
+    waiting = [function.__code__ for function in functions]
+    while waiting:
+        code = waiting.pop()
+        if code not in found:
+            found.add(code)
+            waiting.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
+    return frozenset(found)

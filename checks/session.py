@@ -1,0 +1,327 @@
+"""One kernel's session: the course, the student's package in it, her saved work, and what a cell does to them."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import difflib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import card, course, loader, runner, source, work
+from .outcome import NOT_ATTEMPTED, NOT_YET, PASSED, Failure, Result
+
+Bundle = card.Bundle
+
+
+class Session:
+    """Everything that the magics need; methods return what is to be shown."""
+
+    def __init__(self, root: Path | None, folder: Path, store: work.Store) -> None:
+        self.root = root
+        self.course = course.load(root)
+        self.index = course.exercise_index(self.course)
+        self.last = ""  # the exercise that was worked on last
+        self.work = work.Work(store, self.course["release"])
+        self.work.load()
+        self.package = loader.Package(folder / course.PACKAGE, course.PACKAGE, course.skeleton(self.course, root))
+        if course.PACKAGE in sys.modules:
+            self.work.notices.append(
+                f"{course.PACKAGE} was imported before the checks were loaded. Run your import again: it is now "
+                "the package that you write."
+            )
+        self.tt = self._assembled()
+
+    def _assembled(self) -> Any:
+        """The package with all saved answers in it; an answer that stops it from loading is left out."""
+        answers: dict[str, dict[str, str]] = {}
+        for name, (_, exercise, _) in self.index.items():
+            if saved := self.work.entry(name).get("source"):
+                answers.setdefault(exercise["file"], {})[name] = saved
+        try:
+            self.package.write(answers)
+            return self.package.imported()
+        except (Exception, SystemExit):
+            self.package.write({})
+            package = self.package.imported()
+        left_out = [
+            name
+            for path, by_name in answers.items()
+            for name, saved in by_name.items()
+            if not self._loads(path, name, saved)
+        ]
+        if left_out:
+            self.work.notices.append(
+                f"The saved code of {', '.join(left_out)} could not be loaded. It is still saved: "
+                f"`%recall {left_out[0]}` brings it into a cell."
+            )
+        return package
+
+    def _loads(self, path: str, name: str, saved: str) -> bool:
+        try:
+            self.package.load(path, name, saved)
+        except (SyntaxError, loader.LoadError):
+            return False
+        return True
+
+    def warm_up(self) -> None:
+        """Load pytest and the checks of the module that is probably next."""
+        module = course.find_module(self.course, self._current_module())
+        if module is not None and module["exercises"]:
+            runner.warm_up(self._path(module))
+
+    # What the magics do.
+
+    def run_exercise(self, name: str, cell: str, namespace: dict[str, Any]) -> Bundle:
+        """Take the answer in a cell: load it, check it, save it. Raises SyntaxError as the cell's own."""
+        module, exercise, _ = self.index[name]
+        path, given = exercise["file"], self.package.given(exercise["file"], name)
+        self.last = name
+        try:
+            answer = source.read_answer(cell, name, given)
+        except source.AnswerError as error:
+            return card.message(f"{name} was not run", str(error), [card.Part("", "Nothing was changed.")])
+        saved = self.work.entry(name).get("source")
+        if source.is_stub(answer, given):
+            return self._untouched(name, module, path, given, saved)
+        try:
+            self.package.load(path, name, answer, [namespace])
+        except loader.LoadError as error:
+            result = self._not_loadable(name, module, error)
+        else:
+            result = self._checked(module, [name])[0]
+            _number_cell_lines(result, self.package, path, name, cell)
+        self._save(name, module, answer, result)
+        return self._card(result, module)
+
+    def _untouched(self, name: str, module: dict[str, Any], path: str, given: str, saved: str | None) -> Bundle:
+        """The cell is as it was given: not attempted, and a saved answer stays where it is."""
+        if not saved:
+            self.package.load(path, name, given)
+            return self._card(self._checked(module, [name], stubs=[name])[0], module)
+        entry = self.work.entry(name)
+        return card.message(
+            f"{card.SYMBOLS[NOT_ATTEMPTED]} {name}: this cell is as it was given",
+            f"Your saved answer ({entry.get('status', NOT_YET)}) stays in place. "
+            f"`%recall {name}` brings it into a cell.",
+        )
+
+    def _not_loadable(self, name: str, module: dict[str, Any], error: loader.LoadError) -> Result:
+        marks = self._marks(module)[name]
+        failure = Failure(
+            "error",
+            "",
+            str(error),
+            why="the definition itself failed, before any call: look at default values, decorators and class bodies",
+            lines=error.lines,
+        )
+        lost = runner.CheckResult("load", 0, False, failure)
+        return Result(name, NOT_YET, marks.points, len(marks.functions), [lost])
+
+    def _save(self, name: str, module: dict[str, Any], answer: str, result: Result) -> None:
+        old = self.work.entry(name)
+        fields: work.Entry = {
+            "module": module["id"],
+            "status": result.status,
+            "source": answer,
+            "attempts": old.get("attempts", 0) + 1,
+            **_scores(result),
+        }
+        if result.status == PASSED:
+            fields["passed_source"] = answer
+            fields["first_passed"] = old.get("first_passed") or work.now()
+        self.work.save({name: fields})
+
+    def check(self, argument: str) -> Bundle:
+        """`%check NAME` or `%check 01`; without an argument the module that was worked on last."""
+        if argument in self.index:
+            module = self.index[argument][0]
+            result = self._checked(module, [argument], self._stubs([argument]))[0]
+            self._save_scores([result])
+            return self._card(result, module)
+        module_or_none = course.find_module(self.course, argument or self._current_module())
+        if module_or_none is None or not module_or_none["exercises"]:
+            return self.unknown(argument, [*self.index, *(m["id"] for m in self.course["modules"])])
+        names = [exercise["name"] for exercise in module_or_none["exercises"]]
+        results = self._checked(module_or_none, names, self._stubs(names))
+        self._save_scores(results)
+        title = f"Module {module_or_none['id']}, {module_or_none['title']}"
+        return card.of_module(title, results, self.work.take_notices())
+
+    def _save_scores(self, results: Iterable[Result]) -> None:
+        """Store new results of exercises that have a saved answer, when they changed, in one write."""
+        changes: dict[str, work.Entry] = {}
+        for result in results:
+            old = self.work.entry(result.exercise)
+            if old.get("source") and (old.get("status"), old.get("points")) != (result.status, result.points):
+                changes[result.exercise] = {"status": result.status, **_scores(result)}
+                if result.status == PASSED:
+                    changes[result.exercise]["passed_source"] = old["source"]
+                    changes[result.exercise]["first_passed"] = old.get("first_passed") or work.now()
+        if changes:
+            self.work.save(changes)
+
+    def hint(self, name: str) -> Bundle:
+        """The next hint of an exercise; when all were seen, all of them."""
+        module = self.index[name][0]
+        hints = self._marks(module)[name].hints
+        self.last = name
+        if not hints:
+            return card.message(f"{name} has no hints", f"`%solution {name}` shows how it can be written.")
+        seen = self.work.entry(name).get("hints", 0)
+        if seen >= len(hints):
+            parts = [card.Part(f"hint {i}", text) for i, text in enumerate(hints, 1)]
+            return card.message(f"All hints of {name}", f"`%solution {name}` shows how it can be written.", parts)
+        self.work.save({name: {"module": module["id"], "hints": seen + 1}})
+        left = len(hints) - seen - 1
+        after = (
+            f"`%hint {name}` shows the next one." if left else f"This was the last one; there is `%solution {name}`."
+        )
+        return self._message(f"{name}: hint {seen + 1} of {len(hints)}", hints[seen], [card.Part("", after)])
+
+    def solution(self, name: str) -> Bundle:
+        """The solution, which is marked as seen; or that this course has none."""
+        module, exercise, _ = self.index[name]
+        self.last = name
+        text = self._solution(module, exercise)
+        if text is None:
+            return card.message("No solutions here", "This course was published without solutions.")
+        self.work.save({name: {"module": module["id"], "solution_seen": True}})
+        return self._message(f"A solution of {name}", "", [card.Part("", text, code=True)])
+
+    def _solution(self, module: dict[str, Any], exercise: dict[str, Any]) -> str | None:
+        if self.root is not None:
+            return source.definition(course.reference(self.root)[exercise["file"]], exercise["name"])
+        base = course.site_base()
+        if base is None:
+            return None
+        text = fetch(f"{base}/solutions/{module['id']}_{module['name']}.json")
+        return json.loads(text).get(exercise["name"]) if text is not None else None
+
+    def recall(self, name: str, passed: bool) -> tuple[str | None, Bundle]:
+        """Text for the cell with the saved answer (None when there is none), and what is said about it."""
+        saved = self.work.entry(name).get("passed_source" if passed else "source")
+        if not saved:
+            which = "answer that passed" if passed else "answer"
+            return None, card.message(f"No saved {which} to {name}", "Nothing was changed.")
+        self.last = name
+        return f"%%exercise {name}\n{saved}", card.message(
+            f"{name} is back in its cell", "Run the cell to load and check it."
+        )
+
+    # Names that are not there.
+
+    def unknown(self, name: str, known: Iterable[str]) -> Bundle:
+        """An exercise or module that does not exist, and the ones with similar names."""
+        names = list(known)
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        close += [k for k in names if name and k.split(".")[-1] == name.split(".")[-1] and k not in close]
+        text = f"Did you mean {' or '.join(f'`{n}`' for n in close)}?" if close else "The lesson names its exercises."
+        return card.message(f"There is no exercise {name}" if name else "Which exercise?", text)
+
+    # Helpers.
+
+    def _current_module(self) -> str:
+        """The module worked on last: in this kernel, else in the saved work, else the first with a lesson."""
+        if self.last:
+            return self.index[self.last][0]["id"]
+        saved = [(e.get("updated", ""), name) for name, e in self.work.entries.items() if name in self.index]
+        if saved:
+            return self.index[max(saved)[1]][0]["id"]
+        return next((m["id"] for m in self.course["modules"] if m["exercises"]), "01")
+
+    def _path(self, module: dict[str, Any]) -> Path:
+        return course.checks_file(self.root, module)
+
+    def _marks(self, module: dict[str, Any]) -> dict[str, course.ExerciseChecks]:
+        return course.collect(self._path(module))
+
+    def _stubs(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that the package still has as they were given."""
+        files = {name: self.index[name][1]["file"] for name in names}
+        return [
+            name
+            for name, path in files.items()
+            if source.is_stub(self.package.answer(path, name), self.package.given(path, name))
+        ]
+
+    def _checked(self, module: dict[str, Any], names: list[str], stubs: Iterable[str] = ()) -> list[Result]:
+        return runner.run(self._path(module), names, self.tt, stubs)
+
+    def _card(self, result: Result, module: dict[str, Any]) -> Bundle:
+        names = [exercise["name"] for exercise in module["exercises"]]
+        after = names[names.index(result.exercise) + 1 :]
+        context = card.Context(
+            hints=len(self._marks(module)[result.exercise].hints),
+            hints_seen=self.work.entry(result.exercise).get("hints", 0),
+            next_name=after[0] if after else "",
+            module_id=module["id"],
+            places={name: f"exercise {n} of module {m['id']}, {m['title']}" for name, (m, _, n) in self.index.items()},
+            notices=self.work.take_notices(),
+        )
+        return card.of_result(result, context)
+
+    def _message(self, title: str, text: str, parts: list[card.Part]) -> Bundle:
+        """A message with what is to be said about saving."""
+        notes = [card.Part("note", notice) for notice in self.work.take_notices()]
+        return card.message(title, text, [*parts, *notes])
+
+
+def _number_cell_lines(result: Result, package: loader.Package, path: str, name: str, cell: str) -> None:
+    """Note for the failures' lines where they stand in the cell that was run (its line 1 is the magic)."""
+    placed = source.spans(package.texts[path], name)
+    written = source.spans(source.definition_text(cell), name.split(".")[-1])
+    shown = f"{course.PACKAGE}/{path}"
+    for check in result.checks:
+        if check.failure:
+            lines = tuple(
+                replace(line, cell_line=line.number - placed[0].first + written[0].first + 1)
+                if line.file == shown and placed[0].first <= line.number <= placed[-1].last
+                else line
+                for line in check.failure.lines
+            )
+            check.failure = replace(check.failure, lines=lines)
+
+
+def _scores(result: Result) -> work.Entry:
+    return {
+        "points": result.points,
+        "of": result.of,
+        "seconds": round(result.seconds, 6),
+        "peak_bytes": result.peak_bytes,
+    }
+
+
+def start() -> Session:
+    """The session of this kernel, from where the kit is installed; the first exercise finds all loaded."""
+    session = Session(course.find_root(), student_folder(), work.store_for(work.location()))
+    with contextlib.suppress(Exception):  # a broken file of checks is reported when an exercise needs it
+        session.warm_up()
+    return session
+
+
+def student_folder() -> Path:
+    """A fresh folder for the student's package: in the page below the home directory, else a temporary one."""
+    if sys.platform == "emscripten":
+        folder = Path.home() / "student"
+        shutil.rmtree(folder / course.PACKAGE, ignore_errors=True)
+        return folder
+    folder = Path(tempfile.mkdtemp(prefix="tinytorch-")) / "student"
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+    return folder
+
+
+def fetch(url: str) -> str | None:
+    """Text of a file of the site, or None when it is not there. Only in the page's worker, where this may block."""
+    import js
+
+    request = js.XMLHttpRequest.new()
+    request.open("GET", url, False)
+    request.send()
+    return str(request.responseText) if request.status == 200 else None
