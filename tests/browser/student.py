@@ -135,8 +135,8 @@ class Student:
         if before["type"] != "code":
             self.page.keyboard.press("Shift+Enter")
             return Cell(index, before["source"], [], 0.0)
-        start = time.monotonic()
         self.page.click(".jp-Cell.jp-mod-active .cm-content")
+        start = time.monotonic()
         self.page.keyboard.press("Shift+Enter")
         self.page.wait_for_function(DONE, arg=[index, before["count"]], timeout=timeout * 1000, polling=10)
         seconds = time.monotonic() - start
