@@ -137,15 +137,15 @@ def clean(everything: bool) -> int:
 def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
     """Run a command whose dependencies are installed."""
     sys.path[:0] = [str(ROOT / "site"), str(ROOT)]
-    from builder import assemble, browser, errors, serve
+    from builder import browser, errors, inputs, serve
 
     with errors.explained():
         if args.command == "test":
-            assemble.build(ROOT, CACHE, SITE)
+            inputs.build(ROOT, CACHE, SITE)
             environment = {**os.environ, "TINYTORCH_BROWSER": browser.find()}
             return subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, env=environment).returncode
         if args.command == "build":
-            assemble.build(ROOT, CACHE, SITE, not args.no_solutions)
+            inputs.build(ROOT, CACHE, SITE, not args.no_solutions)
             return 0
         options = ["--no-solutions"] if args.no_solutions else []
         return serve.serve(ROOT, CACHE, SITE, args.port, not args.no_browser, options)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from builder import assemble, errors, lessons, runtime, serve, wheels
+from builder import assemble, errors, inputs, lessons, runtime, serve, wheels
 from checks import source
 
 ROOT = Path(__file__).parents[1]
@@ -209,14 +209,14 @@ def digests(folder: Path) -> dict[str, str]:
 def test_same_input_same_bytes(tmp_path: Path) -> None:
     """A second build, in another folder and into another site, differs in no byte."""
     clone = tmp_path / "clone"
-    for path in assemble.inputs(ROOT):
+    for path in inputs.inputs(ROOT):
         target = clone / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "runtime").symlink_to(ROOT / ".cache/runtime", target_is_directory=True)
-    assert assemble.build(clone, cache, tmp_path / "site")
+    assert inputs.build(clone, cache, tmp_path / "site")
     first, second = digests(SITE), digests(tmp_path / "site")
     assert {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)} == set()
 

@@ -131,6 +131,14 @@ def test_title_and_closing_sections(lesson: Lesson) -> None:
     assert tuple(headings[-len(CLOSING) + 2 :]) == CLOSING[2:]
 
 
+def test_a_cell_holds_one_section_at_most(lesson: Lesson) -> None:
+    """A cell break (`+++`) stands before a section that follows text: a cell stays small enough to edit."""
+    for kind, text in lesson.cells:
+        plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+        headings = re.findall(r"^##? .+$", plain, flags=re.MULTILINE)
+        assert kind == "code" or len(headings) <= 1, headings
+
+
 def test_parts_are_lettered_and_end_in_pytorch(lesson: Lesson) -> None:
     parts = [heading for heading in lesson.headings(2) if re.match(r"[A-Z]\. ", heading)]
     assert [part[0] for part in parts] == [chr(ord("A") + i) for i in range(len(parts))]
@@ -243,9 +251,7 @@ def test_folded_text_is_well_formed(lesson: Lesson) -> None:
 
 
 def test_questions_at_the_end(lesson: Lesson) -> None:
-    questions = re.findall(
-        r"<summary>(\d+)\. (.+?)</summary>", lesson.sections()["Questions worth arguing about"]
-    )
+    questions = re.findall(r"<summary>(\d+)\. (.+?)</summary>", lesson.sections()["Questions worth arguing about"])
     assert [int(number) for number, _ in questions] == list(range(1, len(questions) + 1))
     assert len(questions) >= 6
     assert all(question.endswith("?") for _, question in questions)
@@ -326,9 +332,7 @@ def run_blocks(lesson: Lesson, torch: types.ModuleType, monkeypatch: pytest.Monk
             assert torch is tinytorch, f"block {number} uses a name that PyTorch does not have"
             continue
         if ">>>" in block:
-            test = doctest.DocTestParser().get_doctest(
-                block, namespace, f"block {number}", lesson.path.name, 0
-            )
+            test = doctest.DocTestParser().get_doctest(block, namespace, f"block {number}", lesson.path.name, 0)
             report = io.StringIO()
             with contextlib.redirect_stdout(report):
                 failed = runner.run(test, clear_globs=False).failed
@@ -371,9 +375,7 @@ def solved(lesson: Lesson) -> Any:
     return notebook
 
 
-def test_solved_lesson_runs_from_top_to_bottom(
-    lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_solved_lesson_runs_from_top_to_bottom(lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In Jupyter on CPython, as a student would run it: no cell fails, every exercise passes.
 
     A cell that uses an exercise before it is written fails here, since its stub raises.
@@ -394,6 +396,4 @@ def test_solved_lesson_runs_from_top_to_bottom(
 
 def plain_output(cell: Any) -> str:
     """The text of a cell's outputs: streams, and the plain twin of rich output."""
-    return "\n".join(
-        output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs
-    )
+    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)

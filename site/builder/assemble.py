@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -20,7 +19,6 @@ from builder.progress import spinner
 log = logging.getLogger("build")
 ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
-INPUTS = ("build.py", "jupyter-lite.json", "pyproject.toml", "tinytorch", "content", "checks", "site")
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 OURS = (
     *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
@@ -35,32 +33,8 @@ HEAD = """<link rel="stylesheet" href="../notebook.css" />
 """
 
 
-def inputs(root: Path) -> list[Path]:
-    """Return every file the site is made from, sorted."""
-    found: list[Path] = []
-    for name in INPUTS:
-        path = root / name
-        found += [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())
-    return sorted(
-        p for p in found if "__pycache__" not in p.parts and not p.name.startswith(".") and p.suffix != ".part"
-    )
-
-
-def fingerprint(root: Path) -> str:
-    """Return a hash over the names and contents of all inputs: the site is built anew exactly when it changes."""
-    digest = hashlib.sha256()
-    for path in inputs(root):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def build(root: Path, cache: Path, site: Path, solutions: bool = True) -> bool:
-    """Build `site` from `root` unless it is up to date; return whether anything was built."""
-    key = fingerprint(root) + ("" if solutions else " without solutions")
-    stamp = site / "build.json"
-    if stamp.exists() and json.loads(stamp.read_text("utf-8"))["inputs"] == key:
-        log.info("site: up to date")
-        return False
+def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> None:
+    """Build `site` from the inputs below `root`, which `key` names."""
     fetched = runtime.fetch(cache / "runtime")
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
@@ -79,7 +53,6 @@ def build(root: Path, cache: Path, site: Path, solutions: bool = True) -> bool:
     shutil.rmtree(stage)
     size = sum(p.stat().st_size for p in site.rglob("*") if p.is_file())
     log.info("site: built, %.1f MB in %s", size / 1e6, site.name)
-    return True
 
 
 def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:

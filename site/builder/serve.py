@@ -15,7 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-from builder import assemble
+from builder import inputs
 from builder.errors import BuildError
 
 log = logging.getLogger("build")
@@ -87,7 +87,7 @@ def serve(root: Path, cache: Path, site: Path, port: int, open_browser: bool, op
             webbrowser.open(url)
         return 0
     with server:
-        assemble.build(root, cache, site, "--no-solutions" not in options)
+        inputs.build(root, cache, site, "--no-solutions" not in options)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         log.info("serve: %s   (Ctrl-C ends it)", url)
         if open_browser:
@@ -120,7 +120,7 @@ def watch(root: Path, options: list[str]) -> None:
 def times(root: Path) -> dict[Path, int]:
     """Return the modification time of every input."""
     found = {}
-    for path in assemble.inputs(root):
+    for path in inputs.inputs(root):
         try:
             found[path] = path.stat().st_mtime_ns
         except FileNotFoundError:  # removed between listing and looking
