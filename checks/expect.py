@@ -247,7 +247,7 @@ class Expectation:
         self._demand_array(self._show_expected, expected, why)
         got, want = self._array(self.got), self._array(expected)
         if got.shape != want.shape:
-            raise self._failed(f"shape {want.shape}: {show(want)}", f"shape {got.shape}: {show(got)}", "", why)
+            raise self._failed(f"shape {want.shape}: {values(want)}", f"shape {got.shape}: {values(got)}", "", why)
         if dtype is not None or exact_dtype:
             name = dtype_name(want.dtype if dtype is None else dtype)
             if dtype_name(got.dtype) != name:
@@ -256,7 +256,7 @@ class Expectation:
             rtol, atol = max(rtol, 1e-3), max(atol, 1e-3)
         where = _array_difference(want, got, rtol, atol)
         if where is not None:
-            raise self._failed(show(want), show(got), where, why)
+            raise self._failed(show(want) if exact_dtype else values(want), show(got), where, why)
         return self
 
 
@@ -266,9 +266,7 @@ def show(x: Any) -> str:
     if isinstance(inner, np.ndarray):
         return f"tensor of {show(inner)}"
     if isinstance(x, np.ndarray):
-        edge = 3 if x.ndim < 3 else 2
-        text = np.array2string(x, separator=", ", threshold=MAX_SHOWN, edgeitems=edge, max_line_width=100)
-        return f"{text}  (shape {x.shape}, {dtype_name(x.dtype)})"
+        return f"{values(x)}  (shape {x.shape}, {dtype_name(x.dtype)})"
     if isinstance(x, np.generic):
         return f"{x.item()!r}  ({dtype_name(x.dtype)})"
     try:
@@ -276,6 +274,12 @@ def show(x: Any) -> str:
     except Exception as error:  # the student's own __repr__ may be what is broken
         return f"<{type(x).__name__} whose repr raises {type(error).__name__}: {error}>"
     return text if len(text) <= 400 else f"{text[:300]} ... {text[-60:]}"
+
+
+def values(x: np.ndarray) -> str:
+    """The elements of an array, abbreviated when there are many."""
+    edge = 3 if x.ndim < 3 else 2
+    return np.array2string(x, separator=", ", threshold=MAX_SHOWN, edgeitems=edge, max_line_width=100)
 
 
 def seconds_text(seconds: float) -> str:

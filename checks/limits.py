@@ -2,15 +2,18 @@
 
 The page has neither signals nor threads, and stopping a cell from outside does not work there. So the loop
 itself must look at the clock: Python calls us back at every jump and function start of the student's own
-code (`sys.monitoring`, Python 3.12), or at every line of it (`sys.settrace`, Python 3.11). Only code of the
-student's package is watched, everything else runs at full speed. A single call into C that never returns
-cannot be stopped.
+code (`sys.monitoring`, Python 3.12). Only code of the student's package is watched, everything else runs at
+full speed; a single call into C that never returns cannot be stopped. Python 3.11 has no `sys.monitoring`:
+there an alarm signal interrupts the code, or, where there are no signals (Windows, threads), `sys.settrace`
+looks at every instruction, which is slow, and which a bare `except` around the whole loop defeats.
 """
 
 from __future__ import annotations
 
 import linecache
+import signal
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterable, Iterator
@@ -42,6 +45,7 @@ class _Watch:
         self.deadline = time.perf_counter() + seconds
         self.active = False
         self.previous_trace: Any = None
+        self.previous_handler: Any = None
         self.tool: int | None = None
 
     def check(self, frame: types.FrameType) -> None:
@@ -54,6 +58,10 @@ class _Watch:
         self.active = True
         if sys.version_info >= (3, 12):
             self._start_monitoring()
+        elif _signals_work():
+            self.previous_handler = signal.signal(signal.SIGALRM, self._on_alarm)
+            left = max(self.deadline - time.perf_counter(), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left, 0.05)  # again and again, should it be swallowed
         else:
             self.previous_trace = sys.gettrace()
             sys.settrace(self._trace_call)
@@ -62,19 +70,31 @@ class _Watch:
         self.active = False
         if sys.version_info >= (3, 12):
             self._stop_monitoring()
+        elif self.previous_handler is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self.previous_handler)
+            self.previous_handler = None
         else:
             sys.settrace(self.previous_trace)
+
+    def _on_alarm(self, _: int, frame: types.FrameType | None) -> None:
+        """Raise where the student's code is, or something that it called; never in our own code."""
+        while frame is not None and frame.f_code not in self.codes:
+            frame = frame.f_back
+        if frame is not None:
+            self.check(frame)
 
     def _trace_call(self, frame: types.FrameType, event: str, arg: Any) -> Any:
         if frame.f_code not in self.codes:
             return None
+        frame.f_trace_opcodes = True  # a loop on one line has no line events
         self.check(frame)
-        return self._trace_line
+        return self._trace_step
 
-    def _trace_line(self, frame: types.FrameType, event: str, arg: Any) -> Any:
-        if event == "line":
+    def _trace_step(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        if event == "opcode":
             self.check(frame)
-        return self._trace_line
+        return self._trace_step
 
     if sys.version_info >= (3, 12):
 
@@ -105,6 +125,11 @@ class _Watch:
         def _on_event(self, code: types.CodeType, *_: int) -> None:
             if time.perf_counter() > self.deadline:
                 self.check(sys._getframe(1))
+
+
+def _signals_work() -> bool:
+    """Alarms exist on POSIX systems, and only the main thread may set them."""
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
 _running: list[_Watch] = []

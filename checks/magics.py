@@ -183,8 +183,13 @@ class Magics:
         if name := self._named(" ".join(word for word in words if word != "--passed")):
             text, bundle = self.session.recall(name, "--passed" in words)
             if text is not None:
-                self.shell.set_next_input(text.rstrip("\n"), replace=True)
+                self._fill_cell(text.rstrip("\n"))
             self.show(bundle)
+
+    def _fill_cell(self, text: str) -> None:
+        """Put text in place of the running cell's. The page's shell has no way for it, but sends payloads."""
+        self.shell.set_next_input(text, replace=True)
+        self.shell.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": True})
 
     def _named(self, line: str) -> str:
         """The exercise that a line names, or the last one; empty after saying that there is none."""

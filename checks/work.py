@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def now() -> str:
     """The time in UTC with milliseconds; such texts sort like the times they name."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(datetime.now(UTC))
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def location() -> Path:
@@ -351,8 +355,6 @@ class Work:
 def _just_after(time: str) -> str:
     """A time one millisecond later; empty for a text that is not a time."""
     try:
-        moment = datetime.fromisoformat(time).timestamp() + 0.001
-    except ValueError:
+        return _text(datetime.fromisoformat(time).astimezone(UTC) + timedelta(milliseconds=1))
+    except (ValueError, OverflowError):
         return ""
-    later = datetime.fromtimestamp(round(moment, 3), UTC)
-    return later.isoformat(timespec="milliseconds").replace("+00:00", "Z")

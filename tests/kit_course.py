@@ -177,7 +177,7 @@ def test_init_keeps_values(tt, expect):
     expect(tt.Tensor([1.0, 2.5]), "tt.Tensor([1.0, 2.5])").equals(np.array([1.0, 2.5], np.float32))
 
 
-@exercise("add", hints=("Which arrays?", "a.array + b.array"))
+@exercise("add", limit=1, hints=("Which arrays?", "a.array + b.array"))
 def test_add_values(tt, expect):
     c = tt.add(tt.Tensor([1.0, 2.0]), tt.Tensor([10.0, 30.0]))
     expect(c, "tt.add([1., 2.], [10., 30.])").equals([11.0, 32.0], why="elements are added in pairs")

@@ -202,7 +202,9 @@ def test_the_message_of_a_stub_can_be_read_back():
 
 
 def test_a_wrong_answer_loses_its_mark_and_takes_the_exercises_name():
-    text = "    @wrong(\n        'Tensor.zeros', says='x')\n    @staticmethod\n    def zeros_off(n=1):\n        return zeros_off\n"
+    text = (
+        "    @wrong(\n        'Tensor.zeros', says='')\n    @staticmethod\n    def zeros_off(n=1):\n        return 1\n"
+    )
     answer = source.wrong_answer(text, "Tensor.zeros")
     assert answer.startswith("@staticmethod\ndef zeros(n=1):")
     assert source.wrong_answer("@checks.wrong('Box', says='')\nclass Bad(object):\n    pass\n", "Box").startswith(
