@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
+import os
 import sys
 import tempfile
 import time
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.config import _prepareconfig
 
 from . import Wrong, course, limits, loader, source
 from .expect import Expect
@@ -55,87 +58,96 @@ def run(
     if missing:
         raise KeyError(f"{path.name} has no check of {missing[0]}")
     skip = set(stubs)
-    plugin = _Plugin(path, {name for name in wanted if name not in skip}, tt, measured, torch)
-    if plugin.names:
-        _call_pytest(path, plugin)
-    return [_result(name, known[name], plugin, name in skip) for name in wanted]
+    one = _Run(path, {name for name in wanted if name not in skip}, tt, measured, torch)
+    if one.names:
+        _pytest_for(path).run(one)
+    return [_result(name, known[name], one, name in skip) for name in wanted]
 
 
 def warm_up(path: Path) -> None:
     """Let pytest load its parts and the file of checks, so that the first exercise need not wait for them."""
-    _call_pytest(path, _Plugin(path, set(), types.ModuleType("nothing"), False, False))
+    _pytest_for(path)
 
 
-def _result(name: str, marks: course.ExerciseChecks, plugin: _Plugin, is_stub: bool) -> Result:
-    ran = [plugin.results[function] for function in marks.functions if function in plugin.results]
-    total = len(ran) if plugin.torch_only else len(marks.functions)
-    of = sum(check.points for check in ran) if plugin.torch_only else marks.points
+def _result(name: str, marks: course.ExerciseChecks, one: _Run, is_stub: bool) -> Result:
+    ran = [one.results[function] for function in marks.functions if function in one.results]
+    total = len(ran) if one.torch_only else len(marks.functions)
+    of = sum(check.points for check in ran) if one.torch_only else marks.points
     passed = len(ran) == total and all(check.passed for check in ran)
     status = NOT_ATTEMPTED if is_stub else PASSED if passed else NOT_YET
     return Result(name, status, of, total, ran)
 
 
-def _call_pytest(path: Path, plugin: _Plugin) -> None:
-    """One `pytest.main`; raises RuntimeError when pytest itself failed, which is a fault of ours."""
-    args = [
-        str(path),
-        "-c",
-        "/dev/null",
-        f"--rootdir={path.parent}",
-        f"--confcutdir={path.parent}",
-        "--noconftest",
-        "--import-mode=importlib",
-        "--assert=plain",
-        "--disable-plugin-autoload",
-        *(part for name in _UNUSED_PLUGINS.split() for part in ("-p", f"no:{name}")),
-    ]
-    code = pytest.main(args, plugins=[plugin])
-    if plugin.interrupted:
-        return
-    fine = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if plugin.trouble or code not in fine:
-        raise RuntimeError(plugin.trouble or f"pytest ended with {code!r} for {path.name}")
-
-
 class _CheckModule(pytest.Module):
-    """A file of checks that was imported before: pytest need not import it again at every run."""
+    """A file of checks that was imported before: pytest need not import it again."""
 
     def _getobj(self) -> types.ModuleType:
         return course.import_checks(self.path)
 
 
-class _Plugin:
-    """Our side of one pytest run: which checks to collect, the fixtures, the call, the outcome."""
+class _Pytest:
+    """pytest for one file of checks, configured and collected once: both take longer than most checks.
 
-    def __init__(self, path: Path, names: set[str], tt: Any, measured: bool, torch_only: bool) -> None:
-        self.path, self.names, self.library = path, names, tt
-        self.measured, self.torch_only = measured, torch_only
-        self.results: dict[str, CheckResult] = {}
-        self.spent: dict[str, float] = {}  # seconds per exercise, against its limit
-        self.traced = 0.0  # seconds spent under tracemalloc
-        self.stopped: set[str] = set()  # exercises that ran out of time: their other checks are not run
+    What `pytest.main` does in one go stands here in two steps, so that the second can be repeated; pytest
+    itself prepares an item anew that is run again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.trouble = ""
-        self.interrupted = False
-        self.package = loader.package_folder(tt)
-        self.codes = limits.codes_of(loader.functions(tt)) if self.package else frozenset()
-        self.limits = {name: marks.limit for name, marks in course.collect(path).items()}
+        self.current: _Run | None = None
+        args = [
+            str(path),
+            "-c",
+            os.devnull,
+            f"--rootdir={path.parent}",
+            f"--confcutdir={path.parent}",
+            "--noconftest",
+            "--import-mode=importlib",
+            "--assert=plain",
+            "--disable-plugin-autoload",
+            *(part for name in _UNUSED_PLUGINS.split() for part in ("-p", f"no:{name}")),
+        ]
+        config = _prepareconfig(args, [self])
+        config._do_configure()
+        session = pytest.Session.from_config(config)
+        config.hook.pytest_sessionstart(session=session)
+        config.hook.pytest_collection(session=session)
+        self._fail_on_trouble()
+        self.hook, self.items = config.hook, session.items
+
+    def run(self, one: _Run) -> None:
+        """Run the checks that `one` wants; raises RuntimeError when pytest failed, which is a fault of ours."""
+        items = [item for item in self.items if one.wants(item.obj.check)]  # type: ignore[attr-defined]
+        self.current = one
+        try:
+            for item, after in zip(items, [*items[1:], None], strict=True):
+                self.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        finally:
+            self.current = None
+        self._fail_on_trouble()
+
+    def _fail_on_trouble(self) -> None:
+        trouble, self.trouble = self.trouble, ""
+        if trouble:
+            raise RuntimeError(trouble)
 
     @pytest.fixture(name="tt")
     def _tt(self) -> Any:
-        return self.library
+        assert self.current is not None
+        return self.current.library
 
     @pytest.fixture(name="expect")
     def _expect(self) -> Expect:
-        return Expect(self.library)
+        assert self.current is not None
+        return Expect(self.current.library)
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: Any) -> pytest.Module:
         return _CheckModule.from_parent(parent, path=module_path)
 
     def pytest_pycollect_makeitem(self, name: str, obj: Any) -> list[Any] | None:
-        """Collect only the checks that are wanted (None lets pytest go on)."""
-        check = getattr(obj, "check", None)
-        wanted = check is not None and check.exercise in self.names and (check.torch or not self.torch_only)
-        return None if wanted else []
+        """Collect only checks (None lets pytest go on)."""
+        return None if getattr(obj, "check", None) is not None else []
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -154,12 +166,39 @@ class _Plugin:
         )
 
     def pytest_pyfunc_call(self, pyfuncitem: Any) -> bool:
-        check = pyfuncitem.obj.check
-        function = pyfuncitem.originalname
-        if check.exercise in self.stopped:
-            return True
+        assert self.current is not None
         arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-        result = self._call(pyfuncitem.obj, arguments, check.exercise)
+        self.current.take(pyfuncitem.originalname, pyfuncitem.obj, arguments)
+        return True
+
+
+_pytest_for = functools.cache(_Pytest)
+
+
+class _Run:
+    """One run: which checks are wanted, on which library, and what came of them."""
+
+    def __init__(self, path: Path, names: set[str], tt: Any, measured: bool, torch_only: bool) -> None:
+        self.path, self.names, self.library = path, names, tt
+        self.measured, self.torch_only = measured, torch_only
+        self.results: dict[str, CheckResult] = {}
+        self.spent: dict[str, float] = {}  # seconds per exercise, against its limit
+        self.traced = 0.0  # seconds spent under tracemalloc
+        self.stopped: set[str] = set()  # exercises that ran out of time: their other checks are not run
+        self.package = loader.package_folder(tt)
+        self.codes = limits.codes_of(loader.functions(tt)) if self.package else frozenset()
+        self.limits = {name: marks.limit for name, marks in course.collect(path).items()}
+
+    def wants(self, check: Any) -> bool:
+        """Is this one of the checks to be run?"""
+        return check.exercise in self.names and (check.torch or not self.torch_only)
+
+    def take(self, function: str, check_function: Any, arguments: dict[str, Any]) -> None:
+        """Call one check (with one set of parameters) and keep its result."""
+        check = check_function.check
+        if check.exercise in self.stopped:
+            return
+        result = self._call(check_function, arguments, check.exercise)
         result.name, result.points = function, check.points
         before = self.results.get(function)
         if before is None or (before.passed and not result.passed):  # parametrized: the first failure counts
@@ -167,9 +206,7 @@ class _Plugin:
         if result.failure and result.failure.kind in ("time", "interrupted"):
             self.stopped.add(check.exercise)
             if result.failure.kind == "interrupted":
-                self.interrupted = True
                 self.stopped.update(self.names)
-        return True
 
     def _call(self, function: Any, arguments: dict[str, Any], exercise: str) -> CheckResult:
         """Call a check under the limit; when it passes, again for time and memory."""

@@ -24,8 +24,10 @@ OURS = (
     *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
 )
-FAVICONS = ("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico")
-FAVICONS += ("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico")  # PNG inside: browsers look
+FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
+    *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
+    *("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico"),
+)
 UNUSED = ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js", "icon-120x120.png")
 APPS = ("notebooks", "edit")
 HEAD = """<link rel="stylesheet" href="../notebook.css" />
@@ -35,6 +37,7 @@ HEAD = """<link rel="stylesheet" href="../notebook.css" />
 
 def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> None:
     """Build `site` from the inputs below `root`, which `key` names."""
+    os.environ["SOURCE_DATE_EPOCH"] = str(EPOCH)  # read by the wheel writer and by jupyter lite
     fetched = runtime.fetch(cache / "runtime")
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
@@ -96,7 +99,7 @@ def write_config(root: Path, folder: Path, packages: list[str]) -> None:
 def run_jupyter_lite(stage: Path, output: Path) -> None:
     """Run `jupyter lite build` in a clean environment; raise BuildError with its last lines if it fails."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHONPATH"))}
-    environment |= {"SOURCE_DATE_EPOCH": str(EPOCH), "JUPYTER_CONFIG_DIR": str(stage / "no-config")}
+    environment["JUPYTER_CONFIG_DIR"] = str(stage / "no-config")
     command = [sys.executable, "-m", "jupyterlite_core.app", "build", "--lite-dir", str(stage / "lite")]
     command += ["--contents", str(stage / "contents"), "--output-dir", str(output)]
     result = subprocess.run(command, cwd=stage / "lite", env=environment, capture_output=True, text=True)

@@ -6,6 +6,7 @@ import errno
 import functools
 import http.client
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,6 @@ import time
 import webbrowser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 from builder import inputs
 from builder.errors import BuildError
@@ -23,20 +23,25 @@ NAME = "TinyTorch-build"
 POLL = 1.0  # seconds between two looks at the files
 
 
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".wasm": "application/wasm",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".whl": "application/zip",
+}
+
+
 class Handler(SimpleHTTPRequestHandler):
     """Static files with the types browsers insist on; always revalidated, so that a rebuild shows at once."""
 
     server_version = NAME
     protocol_version = "HTTP/1.1"
-    extensions_map: ClassVar[dict[str, str]] = {
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".js": "text/javascript",
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-        ".json": "application/json",
-        ".svg": "image/svg+xml",
-        ".whl": "application/zip",
-    }
+
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        """Return the type a browser insists on, whatever this machine's own table says."""
+        return TYPES.get(Path(path).suffix) or super().guess_type(path)
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")

@@ -43,7 +43,7 @@ def plain_site(folder: Path) -> Path:
     data = {"litePluginSettings": {assemble.KERNEL_PLUGIN: plugin}}
     own = {"jupyter-lite-schema-version": 0, "jupyter-config-data": data | {"exposeAppInBrowser": True}}
     (lite / "jupyter-lite.json").write_text(json.dumps(own))
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "one",
         "metadata": {},
