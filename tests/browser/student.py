@@ -19,11 +19,13 @@ DONE = f"""([index, before]) => {{
     const cell = {CELLS}.widgets[index].model;
     return cell.executionCount !== null && cell.executionCount !== before && cell.executionState === 'idle';
 }}"""
+HEARTBEAT = "api/service-worker-heartbeat"  # asked for on a first visit before the worker is there to answer
 NOISE = (  # messages of JupyterLite itself that no setting removes, each harmless
     "was preloaded using link preload but not used",
     "Menu entry for command",
     "default shortcut because it collides",
     "Uploader widget not found",
+    HEARTBEAT,
 )
 
 
@@ -64,7 +66,7 @@ class Student:
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
-        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("console", lambda message: self._note(message.type, f"{message.text} {message.location['url']}"))
         self.page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         self.page.on("response", self._response)
 
@@ -77,7 +79,7 @@ class Student:
             return
         if not response.url.startswith(self.base):
             self.problems.append(f"request outside the site: {response.url}")
-        if response.status >= 400:
+        if response.status >= 400 and HEARTBEAT not in response.url:
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     def open(self, notebook: str, timeout: float = 120) -> float:
@@ -112,7 +114,8 @@ class Student:
         return state
 
     def select(self, index: int) -> None:
-        """Scroll to a cell and make it the active one."""
+        """Bring the tab to the front, scroll to a cell and make it the active one."""
+        self.page.bring_to_front()
         self.page.evaluate(
             f"index => {{ {CELLS}.activeCellIndex = index; return {CELLS}.scrollToItem(index, 'center'); }}",
             index,
@@ -157,9 +160,8 @@ class Student:
         """Run code in a new cell below the last one."""
         last = self.count() - 1
         self.select(last)
-        self.page.keyboard.press("Escape")
-        self.page.keyboard.press("b")
-        self.page.wait_for_function(f"{CELLS}.widgets.length > {last + 1}")
+        self.page.evaluate("jupyterapp.commands.execute('notebook:insert-cell-below')")
+        self.page.wait_for_function(f"{CELLS}.activeCellIndex === {last + 1}")
         return self.write_and_run(last + 1, code, timeout)
 
     def heap_bytes(self) -> int:

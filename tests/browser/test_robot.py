@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,15 +77,3 @@ def progress_on_the_map(student: Student, module: dict[str, Any]) -> None:
     student.page.goto(student.base)
     selector = f'[data-module="{module["id"]}"][data-state="done"]'
     student.page.wait_for_selector(selector, timeout=10_000)
-
-
-def test_untouched_notebook_scores_nothing(base: str, launch: Launch, site: Path) -> None:
-    """Running the first exercise as it comes says "not attempted", and the map still says "not started"."""
-    module = MODULES[0]
-    student = Student(launch(), base)
-    student.open(module["notebook"])
-    name = module["exercises"][0]["name"]
-    cell = student.run(student.find(f"%%exercise {name}"))
-    assert cell.text.startswith("not attempted"), cell.text
-    student.page.goto(base)
-    student.page.wait_for_selector(f'[data-module="{module["id"]}"][data-state="not-started"]', timeout=10_000)
