@@ -19,7 +19,7 @@ PALETTE = ["#3b82c4", "#c2702b", "#1c9550", "#8e6bbf", "#b8860b", "#808080"]
 _INK = "#808080"
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
-    "view": {"stroke": None},
+    "view": {"stroke": "transparent"},
     "range": {"category": PALETTE},
     "axis": {
         "labelColor": _INK,
@@ -33,6 +33,11 @@ _CONFIG: dict[str, Any] = {
     },
     "legend": {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 12, "titleFontSize": 13},
     "title": {"color": _INK, "fontSize": 14, "anchor": "start"},
+}
+
+_STROKES = {
+    **_CONFIG,
+    "legend": {**_CONFIG["legend"], "symbolType": "stroke", "symbolSize": 400, "symbolStrokeWidth": 2},
 }
 
 Row = dict[str, Any]
@@ -67,12 +72,11 @@ def bar(
     """
     mark = {"type": "bar", "color": PALETTE[0], "tooltip": True}
     encoding = {
-        "x": {"field": _path(x), "type": "nominal", "sort": None, "title": x, "axis": {"labelAngle": 0}},
+        "x": {**_category(rows, x), "axis": {"labelAngle": 0}},
         "y": _quantity(y, log, bar=True),
-        **_colour(color),
     }
     if color:
-        encoding["xOffset"] = {"field": _path(color), "sort": None}
+        encoding["color"] = encoding["xOffset"] = _category(rows, color)
     return _chart(rows, mark, encoding, title, alt)
 
 
@@ -87,20 +91,27 @@ def line(
 ) -> Chart:
     """A line with points of `y` over the number `x`; `log` is False, True (both axes), "x" or "y".
 
-    Lines of several `color` values differ in colour, dash and point shape, so that colour is not needed.
+    Lines of several `color` values differ in colour and in dash, so that colour is not needed.
     """
     mark = {"type": "line", "point": {"size": 60}, "color": PALETTE[0], "tooltip": True}
     encoding = {
         "x": _quantity(x, log in (True, "x")),
         "y": _quantity(y, log in (True, "y")),
-        **_colour(color),
     }
     if color:
-        encoding["strokeDash"] = encoding["shape"] = {"field": _path(color), "sort": None, "title": color}
-    return _chart(rows, mark, encoding, title, alt)
+        # These two share a legend, as their domains are equal; a shape of the points would get a second one.
+        encoding["color"] = encoding["strokeDash"] = _category(rows, color)
+    return _chart(rows, mark, encoding, title, alt, _STROKES)
 
 
-def _chart(rows: Sequence[Row], mark: dict[str, Any], encoding: dict[str, Any], title: str, alt: str) -> Chart:
+def _chart(
+    rows: Sequence[Row],
+    mark: dict[str, Any],
+    encoding: dict[str, Any],
+    title: str,
+    alt: str,
+    config: dict[str, Any] = _CONFIG,
+) -> Chart:
     if not rows:
         raise ValueError("a chart needs at least one row")
     if not alt.strip():
@@ -119,7 +130,7 @@ def _chart(rows: Sequence[Row], mark: dict[str, Any], encoding: dict[str, Any], 
         "data": {"values": values},
         "mark": mark,
         "encoding": encoding,
-        "config": _CONFIG,
+        "config": config,
     }
     columns = list(dict.fromkeys(key for row in values for key in row))
     cells = [[_cell(row.get(column, "")) for column in columns] for row in values]
@@ -127,13 +138,16 @@ def _chart(rows: Sequence[Row], mark: dict[str, Any], encoding: dict[str, Any], 
 
 
 def _quantity(name: str, log: bool, bar: bool = False) -> dict[str, Any]:
-    scale = {"type": "log"} if log else {"zero": bar}
+    # No None anywhere in a specification: on its way out of the page's kernel it would be left out.
+    scale = {"type": "log", "nice": False, "padding": 10} if log else {"zero": bar}
     axis = {"field": _path(name), "type": "quantitative", "title": name, "scale": scale}
-    return {**axis, "stack": None} if bar else axis
+    return {**axis, "stack": False} if bar else axis
 
 
-def _colour(name: str | None) -> dict[str, Any]:
-    return {"color": {"field": _path(name), "type": "nominal", "sort": None, "title": name}} if name else {}
+def _category(rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """A field of names, in the order of the rows."""
+    order = list(dict.fromkeys(_plain_value(row.get(name)) for row in rows))
+    return {"field": _path(name), "type": "nominal", "title": name, "scale": {"domain": order}}
 
 
 def _path(name: str) -> str:

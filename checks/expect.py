@@ -89,7 +89,7 @@ class Expect:
         where = _difference(before, after, 0.0, 0.0)
         if where is not None:
             why = why or "an operation returns a new result; its inputs stay as they are"
-            raise CheckFailed(call, f"unchanged: {show(before)}", show(after), where, why)
+            raise CheckFailed(call, _labelled("unchanged", show(before)), show(after), where, why)
 
     def time(self, function: Callable[[], Any], repeats: int = 5) -> float:
         """Median seconds of one call of `function`; never measured while memory is being traced.
@@ -211,7 +211,7 @@ class Expectation:
         """Fail unless `holds`; what was expected is put into words only then."""
         if not holds:
             name = type(self.got).__name__
-            raise self._failed(text(expected), f"{_article(name)} {name}: {show(self.got)}", "", why)
+            raise self._failed(text(expected), _labelled(f"{_article(name)} {name}", show(self.got)), "", why)
 
     def _demand_array(self, text: Callable[[Any], str], expected: Any, why: str) -> None:
         if self.got is None:
@@ -224,7 +224,7 @@ class Expectation:
 
     def _show_expected(self, expected: Any) -> str:
         if self._is_tensor(expected) or isinstance(expected, np.ndarray):
-            return f"a tensor: {show(self._array(expected))}"
+            return _labelled("a tensor", show(self._array(expected)))
         return show(expected)
 
     def _array(self, x: Any) -> np.ndarray:
@@ -247,7 +247,8 @@ class Expectation:
         self._demand_array(self._show_expected, expected, why)
         got, want = self._array(self.got), self._array(expected)
         if got.shape != want.shape:
-            raise self._failed(f"shape {want.shape}: {values(want)}", f"shape {got.shape}: {values(got)}", "", why)
+            expected_text = _labelled(f"shape {want.shape}", values(want))
+            raise self._failed(expected_text, _labelled(f"shape {got.shape}", values(got)), "", why)
         if dtype is not None or exact_dtype:
             name = dtype_name(want.dtype if dtype is None else dtype)
             if dtype_name(got.dtype) != name:
@@ -386,6 +387,11 @@ def _array_difference(expected: np.ndarray, got: np.ndarray, rtol: float, atol: 
     place = "" if not index else f"at index {index[0] if len(index) == 1 else index}: "
     count = "" if same.size == 1 else f" ({int((~same).sum())} of {same.size} values differ)"
     return f"{place}expected {expected[index]}, got {got[index]}{count}"
+
+
+def _labelled(label: str, text: str) -> str:
+    """`label: text`; a text of several lines starts on a line of its own."""
+    return f"{label}:\n{text}" if "\n" in text else f"{label}: {text}"
 
 
 def _article(noun: str) -> str:
