@@ -30,7 +30,8 @@ FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
 )
 UNUSED = ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js", "icon-120x120.png")
 APPS = ("notebooks", "edit")
-HEAD = """<link rel="stylesheet" href="../notebook.css" />
+HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
+<link rel="stylesheet" href="../notebook.css" />
 <script type="module" src="../notebook.mjs"></script>
 """
 

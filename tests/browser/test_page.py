@@ -28,10 +28,10 @@ def test_wrong_answers_end_in_messages(base: str, launch: Launch) -> None:
 
     card = student.run(student.find(f"%%exercise {STRIDES}"))
     assert card.text.startswith("not attempted"), card.text
-    student.page.goto(base)
-    student.page.wait_for_selector(f'[data-module="{MODULE["id"]}"][data-state="not-started"]', timeout=10_000)
-    student.open(MODULE["notebook"])
-    student.ask("kept = 41")
+    landing = student.context.new_page()
+    landing.goto(base)
+    landing.wait_for_selector(f'[data-module="{MODULE["id"]}"][data-state="not-started"]', timeout=10_000)
+    landing.close()
 
     card = student.exercise(STRIDES, "def contiguous_strides(shape):\n    return tuple(shape)")
     assert card.text.startswith("not yet"), card.text
@@ -102,7 +102,8 @@ def test_work_survives_kills_deletion_and_damage(base: str, launch: Launch) -> N
     second.page.close(run_before_unload=False)
 
     third = Student(student.context, base)
-    third.open(MODULE["notebook"])
+    third.page.goto(f"{base}notebooks/index.html?path={MODULE['notebook']}")
+    third.wait_for_page()
     said = third.ask("import os\nprint(os.listdir('.'))").text
     assert "was damaged" in said and "tinytorch-work.damaged-" in said, said
     assert third.exercise(STRIDES, SOLUTION[STRIDES]).text.startswith("passed")
@@ -153,7 +154,7 @@ def test_site_works_under_a_sub_path(fork: Path, launch: Launch) -> None:
     student = Student(launch(), address(server) + "fork-name/")
     student.page.goto(student.base)
     student.page.click("#continue")
-    student.wait_for_kernel()
+    student.wait_for_page()
     assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
     assert student.problems == []
     server.shutdown()

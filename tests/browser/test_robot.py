@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from typing import Any
 
@@ -30,6 +31,7 @@ def test_robot_solves_the_lesson(module: dict[str, Any], base: str, launch: Laun
     ready = student.open(module["notebook"])
     cards: dict[str, str] = {}
     waits: list[float] = []
+    plain: list[float] = []
     for index in range(student.count()):
         source = student.state(index)["source"]
         name = source.split()[1] if source.startswith("%%exercise ") else None
@@ -40,6 +42,8 @@ def test_robot_solves_the_lesson(module: dict[str, Any], base: str, launch: Laun
         if name:
             cards[name] = cell.text
             waits.append(cell.seconds)
+        elif cell.seconds and not source.startswith("%") and "measure" not in source:
+            plain.append(cell.seconds)
     solved = time.monotonic() - start
     heap = student.heap_bytes()
 
@@ -47,17 +51,18 @@ def test_robot_solves_the_lesson(module: dict[str, Any], base: str, launch: Laun
     failing = {name: text for name, text in cards.items() if not text.startswith("passed")}
     assert not failing, "\n\n".join(failing.values())
     assert student.problems == []
-    waits.sort()
-    median = waits[len(waits) // 2]
+    median, usual = statistics.median(waits), statistics.median(plain)
     report = [
         f"robot, module {module['id']}: {len(cards)} exercises passed in {solved:.0f} s",
         f"kernel ready after {ready:.1f} s",
-        f"run to card {1000 * median:.0f} ms (median), {1000 * waits[-1]:.0f} ms (longest)",
+        f"run to card {1000 * median:.0f} ms (median), {1000 * max(waits):.0f} ms (longest)",
+        f"run to output of a plain cell {1000 * usual:.0f} ms (median)",
         f"heap {heap / 1e6:.0f} MB",
     ]
     with capsys.disabled():
         print("\n" + "; ".join(report))
-    assert median <= 0.5, f"median time from running a cell to its card: {median:.2f} s"
+    # half a second on a quiet machine of 2 cores; on a busy one, measured by the cells that check nothing
+    assert median <= max(0.5, 2 * usual), f"from running a cell to its card: {median:.2f} s"
 
     progress_on_the_map(student, module)
     context.close()
