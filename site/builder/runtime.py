@@ -129,7 +129,7 @@ def _from_pypi(cache: Path, wanted: list[dict[str, Any]], lock: dict[str, Any]) 
 
 
 def _pip_download(cache: Path, pins: list[str], names: str) -> None:
-    """Let pip fetch wheels for the browser's Python (pure-Python ones, so the platform does not matter)."""
+    """Let pip fetch pure-Python wheels; what Python they ask for is the page's business, not this machine's."""
     requirements = cache / "requirements.txt"
     write_atomic(requirements, "\n".join(pins).encode())
     command = [
@@ -150,7 +150,8 @@ def _pip_download(cache: Path, pins: list[str], names: str) -> None:
     if result.returncode:
         if "DO NOT MATCH THE HASHES" in result.stderr:
             raise BuildError("Checksum mismatch in a download from PyPI:\n" + result.stderr.strip())
-        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")][:3]
+        errors = [line[:200] for line in result.stderr.splitlines() if line.startswith("ERROR")]
+        lines = [line for line in errors if "Ignored the following" not in line][:3]
         raise BuildError(
             f"These files could not be downloaded: {names}.\n" + "\n".join(lines) + "\nConnect to the internet and run "
             "the command again (only the first build needs a network)."
