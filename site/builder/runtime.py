@@ -139,7 +139,7 @@ def _pip_download(cache: Path, pins: list[str], names: str) -> None:
         "download",
         "--no-deps",
         "--only-binary=:all:",
-        "--python-version=3.14",
+        "--ignore-requires-python",
     ]
     command += ["--require-hashes", "--disable-pip-version-check", "-d", str(cache), "-r", str(requirements)]
     # pip draws its own progress bar on a terminal; its warnings are shown only when it fails
