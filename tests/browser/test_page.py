@@ -141,6 +141,28 @@ def test_reload_in_the_middle(base: str, launch: Launch) -> None:
     assert student.problems == []
 
 
+PICTURES = """
+from checks import chart
+display(chart.bar([{"n": "a", "ms": 3.0}, {"n": "b", "ms": 2.0}], x="n", y="ms", title="Times", alt="Two bars."))
+display({"text/markdown": "$x^2$\\n\\n```mermaid\\ngraph LR; a-->b\\n```"}, raw=True)
+"""
+
+
+def test_pictures_settings_and_narrow_screens(base: str, launch: Launch) -> None:
+    """Vega-Lite, math and Mermaid are drawn; the command that wipes everything is gone; 360 px are enough."""
+    student = Student(launch(width=360, height=740), base)
+    student.page.goto(base)
+    student.page.wait_for_selector("[data-module]")
+    assert student.page.evaluate("document.documentElement.scrollWidth") <= 360
+    student.open(MODULE["notebook"])
+    student.ask(PICTURES)
+    for selector in (".vega-embed canvas, .vega-embed svg", "mjx-container", ".jp-RenderedMermaid img"):
+        student.page.wait_for_selector(selector, state="attached", timeout=20_000)
+    assert not student.page.evaluate("jupyterapp.commands.hasCommand('application:clear-browser-data')")
+    assert student.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert student.problems == []
+
+
 @pytest.fixture
 def fork(site: Path, tmp_path: Path) -> Path:
     """The site under a sub-path, as GitHub Pages serves a fork."""
