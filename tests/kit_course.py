@@ -330,12 +330,14 @@ def make(root: Path) -> Path:
 
 @contextmanager
 def own_modules() -> Iterator[None]:
-    """Restore `sys.path` and the imported package afterwards: the tests of the course need the real one."""
+    """Forget the package, and put it and `sys.path` back afterwards: the tests of the course need the real one."""
 
     def ours() -> dict[str, object]:
         return {k: m for k, m in sys.modules.items() if k == "tinytorch" or k.startswith("tinytorch.")}
 
     path, modules = list(sys.path), ours()
+    for name in modules:
+        del sys.modules[name]
     try:
         yield
     finally:

@@ -26,10 +26,12 @@ FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs a browser."""
+    """Mark everything in this folder, and run it last: the browser's driver keeps an event loop running."""
+    here = Path(__file__).parent
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if here in item.path.parents:
             item.add_marker("browser")
+    items.sort(key=lambda item: here in item.path.parents)
 
 
 def start_server(folder: Path) -> ThreadingHTTPServer:
