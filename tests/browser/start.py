@@ -127,4 +127,4 @@ def main(repetitions: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
