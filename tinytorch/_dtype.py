@@ -85,3 +85,29 @@ def _rank(x):
     if type(x) not in _OF_NUMBER:
         raise TypeError(f"expected a tensor or a number, got {type(x).__name__}")
     return 0, _OF_NUMBER[type(x)]
+
+
+class device:
+    """Where a tensor's numbers are. There is one such place, "cpu"; every other is refused with RuntimeError.
+
+    >>> tt.device("cpu")
+    device(type='cpu')
+    """
+
+    def __init__(self, type, index=None):
+        name, _, number = str(getattr(type, "type", type)).partition(":")
+        if name != "cpu":
+            raise RuntimeError(f"no device {str(type)!r} here: the only one is 'cpu'")
+        self.type, self.index = name, int(number) if number else index
+
+    def __repr__(self):
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self):
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other):
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self):
+        return hash((self.type, self.index))

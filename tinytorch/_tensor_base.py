@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._dtype import as_dtype, float32, int64
+from ._dtype import as_dtype, device
 from ._tensor_str import tensor_str
 
 
@@ -35,6 +35,14 @@ class Size(tuple):
     def numel(self):
         """Return the number of elements of a tensor of this shape."""
         return math.prod(self)
+
+
+OPS: dict[str, Any] = {}  # name -> class of the operation; each enters as it is defined
+
+
+def call(name, *inputs, **options):
+    """Run the operation of this name, which may be defined in a later file, on tensors and numbers."""
+    return OPS[name].apply(*inputs, **options)
 
 
 def as_shape(sizes, lowest=0):
@@ -107,6 +115,14 @@ def index_item(item):
     return int(item) if is_int or isinstance(item, np.integer) else item
 
 
+def view_of(view, base):
+    """Return view, marked as sharing base's memory (and its count of changes) if it does."""
+    if view is not base and np.may_share_memory(view.array, base.array):
+        view._base = base if base._base is None else base._base
+        view._version_cell = base.version_cell()
+    return view
+
+
 class TensorBase:
     """The given part of Tensor: what needs only `self.array`, or only operators and methods of Tensor."""
 
@@ -117,8 +133,13 @@ class TensorBase:
     _promote: Any
     _wrap: Any
     grad = None
-    grad_fn = None  # the node that made this tensor; set by module 06
+    grad_fn: Any = None  # the node that made this tensor
+    output_nr = 0  # which of the node's outputs it is
+    hooks: tuple = ()  # of a leaf: (0, function from gradient to gradient)
+    keepers: tuple = ()  # a leaf has none
     _requires_grad = False
+    _base: Any = None  # the tensor whose memory this one is a view of
+    _version_cell: list | None = None  # [count of changes in place], one for all that share the memory
     __array_priority__ = 1000  # ndarray + tensor is the tensor's business
 
     @property
@@ -186,12 +207,33 @@ class TensorBase:
     def requires_grad(self, value):
         if value and self.array.dtype.kind != "f":
             raise RuntimeError("Only Tensors of floating point dtype can require gradients")
-        self._requires_grad = value
+        if not value and self.grad_fn is not None:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables.")
+        self._requires_grad = bool(value)
 
     def requires_grad_(self, requires_grad=True):
         """Set requires_grad and return the tensor itself."""
         self.requires_grad = requires_grad
         return self
+
+    def version_cell(self):
+        """Return the list of one int that counts the changes in place of this tensor's memory."""
+        if self._version_cell is None:
+            self._version_cell = [0]
+        return self._version_cell
+
+    def bump_version(self):
+        """Count one more change in place; the graph then refuses to use what it kept of this memory."""
+        self.version_cell()[0] += 1
+
+    @property
+    def _version(self):
+        return self.version_cell()[0]
+
+    @property
+    def device(self):
+        """Where the numbers are: always the CPU."""
+        return device("cpu")
 
     def item(self):
         """Return the only element as a Python number. Raises RuntimeError when there are more or none.
@@ -298,45 +340,6 @@ class TensorBase:
     def __rmul__(self, other):
         return self * other
 
-    def detach(self):
-        """Return a tensor that shares memory with this one and is no part of a graph."""
-        return self._wrap(self.array)
-
-    def clone(self):
-        """Return a copy.
-
-        >>> x = tt.tensor([1, 2])
-        >>> y = x.clone().fill_(7)
-        >>> x, y
-        (tensor([1, 2]), tensor([7, 7]))
-        """
-        return self._wrap(self.array.copy("K"))
-
-    def contiguous(self):
-        """Return this tensor, or a copy in row order when its elements lie in another.
-
-        >>> tt.zeros(2, 3).T.contiguous().stride()
-        (2, 1)
-        """
-        return self if self.is_contiguous() else self._wrap(self.array.copy("C"))
-
-    def to(self, dtype):
-        """Return this tensor, or a copy converted to another dtype.
-
-        >>> tt.tensor([1.9, -1.9]).to(tt.int64)
-        tensor([ 1, -1])
-        """
-        with np.errstate(all="ignore"):
-            return self if dtype is self.dtype else self._wrap(self.array.astype(dtype.numpy))
-
-    def float(self):
-        """Return this tensor as float32."""
-        return self.to(float32)
-
-    def long(self):
-        """Return this tensor as int64."""
-        return self.to(int64)
-
     def all(self, dim=None, keepdim=False):
         """Return whether all elements (along dim) are true."""
         return self._wrap(self.array.all(dim, keepdims=keepdim))
@@ -352,86 +355,3 @@ class TensorBase:
     def argmin(self, dim=None, keepdim=False):
         """Return the index of the smallest element, flattened or along dim. int64."""
         return self._wrap(np.asarray(self.array.argmin(dim, keepdims=keepdim), np.int64))
-
-    def transpose(self, dim0, dim1):
-        """Return a view with two dimensions swapped.
-
-        >>> tt.zeros(2, 3, 5).transpose(0, -1).shape
-        torch.Size([5, 3, 2])
-        """
-        dims = list(range(self.ndim))
-        a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
-        dims[a], dims[b] = dims[b], dims[a]
-        return self.permute(dims)
-
-    @property
-    def T(self):
-        """A view with the dimensions in reverse order."""
-        return self.permute(list(range(self.ndim))[::-1])
-
-    def unsqueeze(self, dim):
-        """Return a view with a new dimension of size 1 at dim.
-
-        >>> tt.zeros(2, 3).unsqueeze(1).shape
-        torch.Size([2, 1, 3])
-        """
-        dim = wrap_dim(dim, self.ndim + 1)
-        return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
-
-    def squeeze(self, dim=None):
-        """Return a view without the dimensions of size 1, or without dim if its size is 1.
-
-        >>> tt.zeros(1, 3, 1).squeeze().shape
-        torch.Size([3])
-        """
-        drop = range(self.ndim) if dim is None else [wrap_dim(dim, self.ndim)]
-        return self.reshape([size for i, size in enumerate(self.shape) if size != 1 or i not in drop])
-
-    def zero_(self):
-        """Set every element to 0, in place."""
-        return self.fill_(0)
-
-    def fill_(self, value):
-        """Set every element to value, in place."""
-        self.array.fill(value)
-        return self
-
-    def copy_(self, source):
-        """Copy the elements of source (broadcast, converted to this dtype) into this tensor's memory."""
-        self[...] = source
-        return self
-
-    def __setitem__(self, index, value):
-        *first, last = split_index(index)
-        array = self.array
-        for part in first:
-            array = array[part]
-        try:
-            array[last] = value.array if isinstance(value, TensorBase) else value
-        except ValueError as error:
-            raise RuntimeError(str(error)) from None
-
-    def _assign(self, result):
-        if result.dtype.category > self.dtype.category:
-            raise RuntimeError(f"a result of type {result.dtype} cannot be kept in place, as {self.dtype}")
-        if result.shape != self.shape:
-            raise RuntimeError(f"a result of shape {result.shape} cannot be kept in place of {self.shape}")
-        return self.copy_(result)
-
-    def add_(self, other):
-        """Add other to each element, in place."""
-        return self._assign(self + other)
-
-    def sub_(self, other):
-        """Subtract other from each element, in place."""
-        return self._assign(self - other)
-
-    def mul_(self, other):
-        """Multiply each element by other, in place."""
-        return self._assign(self * other)
-
-    def div_(self, other):
-        """Divide each element by other, in place."""
-        return self._assign(self / other)
-
-    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_

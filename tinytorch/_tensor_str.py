@@ -25,7 +25,7 @@ def tensor_str(tensor):
     if array.dtype != np.float32 and (array.size == 0 or array.dtype not in (np.int64, np.bool_)):
         suffixes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{type(tensor.grad_fn).__name__}Backward0>")
+        suffixes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
 

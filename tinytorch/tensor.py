@@ -10,89 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ._dtype import as_dtype, as_float, float32, int64, result_type
-from ._tensor_base import Size, TensorBase, as_shape, split_index, wrap_dim, wrap_dims
-from ._tensor_str import MaxResult, MinResult
-from .graph import record
+from ._dtype import as_dtype, as_float, float32, int64
+from ._tensor_base import OPS, as_shape, split_index, view_of, wrap_dim
+from ._tensor_methods import TensorMethods
+from .graph import Node, backward, record
+from .shapes import broadcast_shapes, promote, promote_types, restore_dims
 
 
-def promote_types(type1, type2):
-    """Return the smallest dtype that holds the numbers of both; a float beats an int, whatever their sizes.
-
-    >>> tt.promote_types(tt.int64, tt.float16), tt.promote_types(tt.uint8, tt.int8)
-    (torch.float16, torch.int16)
-    """
-    if type1.is_floating_point != type2.is_floating_point:
-        return type1 if type1.is_floating_point else type2
-    return as_dtype(np.promote_types(type1.numpy, type2.numpy))
-
-
-def contiguous_strides(shape):
-    """Return, for each dimension, how many elements apart its neighbours lie. A size of 0 counts as 1.
-
-    >>> tt.contiguous_strides((2, 3, 5))
-    (15, 5, 1)
-    """
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)  # PyTorch steps over an empty dimension as if its size were 1
-    return tuple(reversed(strides))
-
-
-def broadcast_shapes(*shapes):
-    """Return the shape that the shapes broadcast to: compared from the last dimension, missing sizes are 1.
-
-    Raises RuntimeError naming the shapes when two sizes differ and neither is 1.
-
-    >>> tt.broadcast_shapes((2, 3), (3,), (5, 1, 1))
-    torch.Size([5, 2, 3])
-    """
-    result = [1] * max(map(len, shapes), default=0)
-    for shape in shapes:
-        for dim in range(-len(shape), 0):
-            if result[dim] == 1:
-                result[dim] = shape[dim]
-            elif shape[dim] not in (1, result[dim]):
-                names = " and ".join(str(tuple(shape)) for shape in shapes)
-                raise RuntimeError(f"shapes {names} do not broadcast in dimension {dim}")
-    return Size(result)
-
-
-def matmul_loops(a, b):
-    """Multiply an (n, k) by a (k, m) matrix, nested lists or arrays, in pure Python; return a list of lists.
-
-    Raises RuntimeError when the inner sizes differ.
-
-    >>> tt.matmul_loops([[1, 2], [3, 4]], [[5], [6]])
-    [[17], [39]]
-    """
-    n, k, m = len(a), len(b), len(b[0])
-    if len(a[0]) != k:
-        raise RuntimeError(f"shapes ({n}, {len(a[0])}) and ({k}, {m}) cannot be multiplied")
-    out = [[0] * m for _ in range(n)]
-    for i in range(n):
-        for j in range(m):
-            for p in range(k):
-                out[i][j] += a[i][p] * b[p][j]
-    return out
-
-
-def promote(a, b):
-    """Return two operands, arrays or Python numbers, as arrays of the one dtype that PyTorch computes in.
-
-    A Python number or a 0-d array changes the dtype only when its category (bool < int < float) is higher.
-    Raises TypeError for what is not a number, RuntimeError naming both shapes when they do not broadcast.
-    """
-    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype == b.dtype):
-        common = result_type(a, b, promote_types).numpy
-        a, b = np.asarray(a).astype(common, copy=False), np.asarray(b).astype(common, copy=False)
-    if a.shape != b.shape and a.ndim and b.ndim:
-        broadcast_shapes(a.shape, b.shape)
-    return a, b
-
-
-class Tensor(TensorBase):
+class Tensor(TensorMethods):
     """Numbers of one dtype in a shape; `array` is the NumPy array that holds them."""
 
     def __init__(self, data, dtype=None, requires_grad=False):
@@ -162,36 +87,6 @@ class Tensor(TensorBase):
     def __matmul__(self, other):
         return MatMul.apply(self, other) if isinstance(other, Tensor) else NotImplemented
 
-    def exp(self):
-        """Return e to the power of each element."""
-        return Exp.apply(self)
-
-    def log(self):
-        """Return the natural logarithm of each element."""
-        return Log.apply(self)
-
-    def sum(self, dim=None, keepdim=False):
-        """Return the sum of all elements, or along dim (one or several)."""
-        return Sum.apply(self, dim=wrap_dims(dim, self.ndim), keepdim=keepdim)
-
-    def mean(self, dim=None, keepdim=False):
-        """Return the mean of all elements, or along dim (one or several)."""
-        return Mean.apply(self, dim=wrap_dims(dim, self.ndim), keepdim=keepdim)
-
-    def max(self, dim=None, keepdim=False):
-        """Return the largest element, or (values, indices) along dim."""
-        values = Max.apply(self, dim=dim, keepdim=keepdim)
-        return values if dim is None else MaxResult(values, self.argmax(dim, keepdim))
-
-    def min(self, dim=None, keepdim=False):
-        """Return the smallest element, or (values, indices) along dim."""
-        values = Min.apply(self, dim=dim, keepdim=keepdim)
-        return values if dim is None else MinResult(values, self.argmin(dim, keepdim))
-
-    def reshape(self, *shape):
-        """Return the elements in another shape: a view where memory allows it, else a copy."""
-        return Reshape.apply(self, shape=as_shape(shape, lowest=-1))
-
     def view(self, *shape):
         """Return a tensor of another shape that shares this one's memory; one size may be -1.
 
@@ -206,14 +101,10 @@ class Tensor(TensorBase):
             raise RuntimeError(f"no view of shape {out.shape} with strides {self.stride()}: use reshape")
         return out
 
-    def permute(self, *dims):
-        """Return a view with the dimensions in the given order."""
-        return Permute.apply(self, dims=as_shape(dims, lowest=None))
-
     def __getitem__(self, index):
         out = self
         for part in split_index(index):
-            out = Index.apply(out, index=part)
+            out = view_of(Index.apply(out, index=part), self)
         return out
 
     _promote = staticmethod(promote)  # what the base class needs from this file
@@ -221,17 +112,33 @@ class Tensor(TensorBase):
     def _wrap(self, array):
         return Tensor(array)
 
+    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
+        """Add the gradient of this tensor with respect to every leaf behind it to the leaf's `.grad`.
 
-class Function:
+        gradient: a tensor of this shape, needed unless this has one element (then 1). The graph is freed unless
+        retain_graph. inputs: leaves that alone shall receive gradients. Raises RuntimeError when nothing behind
+        this tensor requires grad, and for create_graph (gradients here have no gradients).
+
+        >>> x = tt.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        backward([self], [gradient], retain_graph, create_graph, inputs)
+
+
+class Function(Node):
     """An operation; an instance, `ctx`, is one call of it and becomes a node of the graph.
 
-    A subclass has `forward(ctx, *arrays, **options)`: NumPy arrays and Python numbers in, an array out.
+    A subclass has `forward(ctx, *arrays, **options)`: NumPy arrays and Python numbers in, an array out; and
+    `backward(ctx, g)`: the gradient of its output in, an array for each of its inputs out (None for none).
     """
 
     forward: Any
 
-    def __init__(self, **options):
-        self.options = options
+    def __init_subclass__(cls):
+        if cls.__module__.startswith(__package__):
+            OPS[cls.__name__] = cls  # so that files before this one can call it by name
 
     @classmethod
     def apply(cls, *inputs, **options):
@@ -255,6 +162,9 @@ class Add(Function):
         a, b = promote(a, b)
         return a + b
 
+    def backward(ctx, g):
+        return g, g
+
 
 class Sub(Function):
     """out = a - b, broadcast.  dL/da = g, dL/db = -g."""
@@ -266,18 +176,29 @@ class Sub(Function):
         a, b = promote(a, b)
         return a - b
 
+    def backward(ctx, g):
+        return g, -g
+
 
 class Mul(Function):
     """out = a * b element by element, broadcast.  dL/da = g * b, dL/db = g * a."""
+
+    saves = "inputs"
 
     def forward(ctx, a, b):
         """Return a * b in their common dtype."""
         a, b = promote(a, b)
         return a * b
 
+    def backward(ctx, g):
+        a, b = ctx.inputs
+        return g * b, g * a
+
 
 class Div(Function):
     """out = a / b, broadcast, always floats.  dL/da = g / b, dL/db = -g * out / b."""
+
+    saves = "inputs"
 
     def forward(ctx, a, b):
         """Return a / b; ints and bools give float32. 1/0 is inf and 0/0 is nan, without a warning."""
@@ -285,9 +206,16 @@ class Div(Function):
         with np.errstate(all="ignore"):
             return as_float(a) / as_float(b)
 
+    def backward(ctx, g):
+        a, b = ctx.inputs
+        with np.errstate(all="ignore"):
+            return g / b, -g * (a / b) / b
+
 
 class Pow(Function):
     """out = a ** b, broadcast.  dL/da = g * b * a ** (b - 1), dL/db = g * out * log(a)."""
+
+    saves = "both"
 
     def forward(ctx, a, b):
         """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints."""
@@ -296,6 +224,13 @@ class Pow(Function):
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         with np.errstate(all="ignore"):
             return a**b
+
+    def backward(ctx, g):
+        a, b = ctx.inputs
+        with np.errstate(all="ignore"):
+            ga = np.where(np.equal(b, 0), 0, g * b * as_float(np.asarray(a)) ** (b - 1))
+            gb = np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * ctx.output * np.log(a))
+        return ga, gb
 
 
 class Neg(Function):
@@ -307,23 +242,38 @@ class Neg(Function):
             raise RuntimeError("a bool tensor has no negative: use ~")
         return -a
 
+    def backward(ctx, g):
+        return -g
+
 
 class Exp(Function):
     """out = e ** a, always floats.  dL/da = g * out."""
+
+    saves = "output"
 
     def forward(ctx, a):
         """Return exp(a); ints and bools give float32. What is too large is inf, without a warning."""
         with np.errstate(all="ignore"):
             return np.exp(as_float(a))
 
+    def backward(ctx, g):
+        return g * ctx.output
+
 
 class Log(Function):
     """out = natural logarithm of a, always floats.  dL/da = g / a."""
+
+    saves = "inputs"
 
     def forward(ctx, a):
         """Return log(a); ints and bools give float32. log(0) is -inf, log(-1) is nan, without a warning."""
         with np.errstate(all="ignore"):
             return np.log(as_float(a))
+
+    def backward(ctx, g):
+        (a,) = ctx.inputs
+        with np.errstate(all="ignore"):
+            return g / a
 
 
 class MatMul(Function):
@@ -333,7 +283,9 @@ class MatMul(Function):
     A vector on the left counts as (1, k), on the right as (k, 1); the result then lacks that dimension.
     """
 
-    multiply = np.matmul  # the one place where matrices are multiplied: module 17 puts its own kernel here
+    saves = "inputs"
+
+    multiply = staticmethod(np.matmul)  # the one place where matrices are multiplied: module 17 puts its own kernel here
 
     def forward(ctx, a, b):
         """Return `ctx.multiply(a, b)`. Raises RuntimeError for two dtypes, and for shapes that do not fit."""
@@ -344,6 +296,21 @@ class MatMul(Function):
         except ValueError:
             raise RuntimeError(f"shapes {a.shape} and {b.shape} cannot be multiplied") from None
 
+    def backward(ctx, g):
+        a, b = ctx.inputs
+        g = g if b.ndim > 1 else g[..., None]
+        g = g if a.ndim > 1 else g[..., None, :]
+        rows, columns = np.atleast_2d(a), b if b.ndim > 1 else b[:, None]
+        ga = gb = None
+        if ctx.needs_input_grad[0]:
+            ga = ctx.multiply(g, columns.swapaxes(-1, -2))
+        if ctx.needs_input_grad[1]:
+            if columns.ndim == 2:  # one product over all rows instead of one for each matrix of a batch
+                rows, g = rows.reshape(-1, rows.shape[-1]), g.reshape(-1, g.shape[-1])
+            gb = ctx.multiply(rows.swapaxes(-1, -2), g)
+            gb = gb if b.ndim > 1 else gb[..., 0]
+        return ga, gb
+
 
 class Sum(Function):
     """out = sum of a over dim.  dL/da = g stretched to a's shape."""
@@ -352,6 +319,9 @@ class Sum(Function):
         """Return the sum over dim: None (all), an int or a tuple. Ints and bools add up in int64."""
         dtype = a.dtype if a.dtype.kind == "f" else np.int64
         return a.sum(axis=dim, dtype=dtype, keepdims=keepdim)
+
+    def backward(ctx, g):
+        return np.broadcast_to(restore_dims(g, ctx.shapes[0], **ctx.options), ctx.shapes[0])
 
 
 class Mean(Function):
@@ -363,9 +333,17 @@ class Mean(Function):
             raise RuntimeError(f"mean(): the dtype must be floating point, got {a.dtype}")
         return a.mean(axis=dim, keepdims=keepdim)
 
+    def backward(ctx, g):
+        (shape,) = ctx.shapes
+        count = math.prod(shape) / max(g.size, 1)
+        return np.broadcast_to(restore_dims(g, shape, **ctx.options) / count, shape)
+
 
 class Max(Function):
     """out = largest element of a over dim; nan counts as largest.  dL/da = g at the largest, 0 elsewhere."""
+
+    saves = "both"
+    find = staticmethod(np.argmax)
 
     def forward(ctx, a, dim=None, keepdim=False):
         """Return the largest values over dim (as in Sum). Raises RuntimeError when there are no elements."""
@@ -373,9 +351,21 @@ class Max(Function):
             raise RuntimeError("max(): the tensor has no elements")
         return a.max(axis=dim, keepdims=keepdim)
 
+    def backward(ctx, g):
+        (a,), dim = ctx.inputs, ctx.options["dim"]
+        if dim is None:  # those that share the largest value share the gradient
+            largest = (a == ctx.output) | np.isnan(a) & np.isnan(ctx.output)
+            return g * largest / largest.sum()
+        out = np.zeros_like(a)
+        place = np.expand_dims(ctx.find(a, axis=dim), dim) if a.ndim else np.array(0)
+        np.put_along_axis(out, place, restore_dims(g, a.shape, **ctx.options), axis=dim)
+        return out
+
 
 class Min(Max):
     """out = smallest element of a over dim.  dL/da as in Max."""
+
+    find = staticmethod(np.argmin)
 
     def forward(ctx, a, dim=None, keepdim=False):
         if a.size == 0:
@@ -393,6 +383,9 @@ class Reshape(Function):
         except ValueError:
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {a.size}") from None
 
+    def backward(ctx, g):
+        return g.reshape(ctx.shapes[0])
+
 
 class Permute(Function):
     """out = a view of a with its dimensions in another order.  dL/da = g, permuted back."""
@@ -403,6 +396,10 @@ class Permute(Function):
             raise RuntimeError(f"permute: {dims} does not name each of the {a.ndim} dimensions once")
         return a.transpose(dims)
 
+    def backward(ctx, g):
+        dims = [dim % g.ndim for dim in ctx.options["dims"]]
+        return g.transpose(np.argsort(dims))
+
 
 class Index(Function):
     """out = a[index].  dL/da = zeros with g added at index."""
@@ -412,6 +409,14 @@ class Index(Function):
         if not any(item is Ellipsis for item in index):
             index = (*index, ...)  # a[0, ...] is a view with no dimensions where a[0] would be a number
         return a[index]
+
+    def backward(ctx, g):
+        index, out = ctx.options["index"], np.zeros(ctx.shapes[0], g.dtype)
+        if any(isinstance(item, np.ndarray) and item.dtype != np.bool_ for item in index):
+            np.add.at(out, index, g)  # an element that was taken twice gets both gradients
+        else:
+            out[index] = g
+        return out
 
 
 class Cat(Function):
@@ -427,9 +432,16 @@ class Cat(Function):
             shapes = " and ".join(str(a.shape) for a in arrays)
             raise RuntimeError(f"cat: sizes must match except in dimension {dim}, got {shapes}") from None
 
+    def backward(ctx, g):
+        dim = wrap_dim(ctx.options.get("dim", 0), g.ndim)
+        ends = np.cumsum([shape[dim] for shape in ctx.shapes])[:-1]
+        return tuple(np.split(g, ends, axis=dim))
+
 
 class Where(Function):
     """out = a where condition, else b, all broadcast.  dL/da = g where condition, dL/db = g elsewhere."""
+
+    saves = "inputs"
 
     def forward(ctx, condition, a, b):
         """Return elements of a or b, in their common dtype. Raises RuntimeError if condition is not bool."""
@@ -438,3 +450,7 @@ class Where(Function):
         a, b = promote(a, b)
         broadcast_shapes(condition.shape, a.shape, b.shape)
         return np.where(condition, a, b)
+
+    def backward(ctx, g):
+        condition = ctx.inputs[0]
+        return None, np.where(condition, g, 0), np.where(condition, 0, g)
