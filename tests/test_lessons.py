@@ -74,8 +74,18 @@ class Lesson(NamedTuple):
         return [match[1] for cell in self.code if (match := EXERCISE.match(cell))]
 
     @property
-    def package_file(self) -> str:
-        return (ROOT / "tinytorch" / self.module["file"]).read_text(encoding="utf-8")
+    def package_files(self) -> list[str]:
+        """Texts of the module's file and of the others that hold exercises of this lesson."""
+        own = ROOT / "tinytorch" / self.module["file"]
+        others = (path.read_text(encoding="utf-8") for path in sorted(own.parent.glob("*.py")) if path != own)
+        first = own.read_text(encoding="utf-8")
+        left = set(self.exercises) - set(source.defined(first))
+        return [first, *(text for text in others if left & set(source.defined(text)))]
+
+    def definition(self, name: str) -> str:
+        """Source of an exercise."""
+        home = next(text for text in self.package_files if name in source.defined(text))
+        return source.definition(home, name)
 
     def headings(self, level: int) -> list[str]:
         return re.findall(rf"^{'#' * level} (.+)$", self.outside_fences, flags=re.MULTILINE)
@@ -165,8 +175,8 @@ def test_exercise_cells_hold_only_the_magic(lesson: Lesson) -> None:
 def test_exercises_exist_in_the_package_and_come_once(lesson: Lesson) -> None:
     names = lesson.exercises
     assert len(names) == len(set(names))
-    missing = set(names) - set(source.defined(lesson.package_file))
-    assert not missing, f"not defined in tinytorch/{lesson.module['file']}: {sorted(missing)}"
+    missing = set(names) - {name for text in lesson.package_files for name in source.defined(text)}
+    assert not missing, f"not defined in tinytorch/: {sorted(missing)}"
 
 
 def test_exercises_are_numbered_in_the_text(lesson: Lesson) -> None:
@@ -300,7 +310,7 @@ def test_public_definitions_are_exercises_or_given(lesson: Lesson) -> None:
     written = set(lesson.exercises)
     with_exercise = {name.partition(".")[0] for name in written}
     missing = []
-    for name in source.defined(lesson.package_file):
+    for name in (name for text in lesson.package_files for name in source.defined(text)):
         owner, _, last = name.rpartition(".")
         public = not last.startswith("_") or last.startswith("__")
         if public and name not in written | with_exercise and last not in named and owner not in named:
@@ -369,7 +379,7 @@ def solved(lesson: Lesson) -> Any:
     notebook = jupytext.reads(lesson.text, fmt="md:myst")
     for cell in notebook.cells:
         if cell.cell_type == "code" and (match := EXERCISE.match(cell.source)):
-            cell.source = f"%%exercise {match[1]}\n{source.definition(lesson.package_file, match[1])}"
+            cell.source = f"%%exercise {match[1]}\n{lesson.definition(match[1])}"
     start = jupytext.reads("```{code-cell}\n%load_ext checks\n```\n", fmt="md:myst").cells
     notebook.cells[:0] = [cell for cell in start if cell.cell_type == "code"]
     return notebook

@@ -128,10 +128,8 @@ def record(ctx, inputs, output):
     dtype that its gradient must have; output gets `grad_fn` and requires grad. Outputs that are no floats
     have no gradient.
     """
-    if not GradMode.enabled or output.array.dtype.kind != "f":
-        return
     edges = tuple(map(edge_of, inputs))
-    if not any(edges):
+    if not GradMode.enabled or not any(edges) or output.array.dtype.kind != "f":
         return
     ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
     ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)

@@ -1,5 +1,7 @@
 """The rules of shapes and dtypes: strides, broadcasting, promotion (part of module 01, Tensor)."""
 
+import math  # noqa: F401 (answers may use it)
+
 import numpy as np
 
 from ._dtype import as_dtype, result_type
