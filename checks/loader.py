@@ -11,7 +11,9 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import linecache
 import sys
 import types
@@ -36,6 +38,40 @@ class LoadError(Exception):
         self.lines = lines
 
 
+@functools.lru_cache(maxsize=512)
+def _compiled(filename: str, text: str) -> types.CodeType:
+    return compile(text, filename, "exec", dont_inherit=True)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles a file unless it did so before, and writes no bytecode: answers change faster than file times do."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return _compiled(self.path, Path(self.path).read_text(encoding="utf-8"))
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the package in one folder, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        name, *inner = fullname.split(".")
+        if name != self.folder.name:
+            return None
+        place = self.folder.joinpath(*inner)
+        for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
+            if file.exists():
+                return importlib.util.spec_from_file_location(
+                    fullname,
+                    file,
+                    loader=_Loader(fullname, str(file)),
+                    submodule_search_locations=[str(place)] if is_package else None,
+                )
+        return None
+
+
 class Package:
     """A package in `folder`, imported under `name`; its files are this object's to write."""
 
@@ -53,6 +89,7 @@ class Package:
             file = self.folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="\n")
+            linecache.cache.pop(str(file), None)  # another package may have been here before
 
     def imported(self) -> types.ModuleType:
         """The package from `folder`, imported afresh; what had this name before is forgotten."""
@@ -62,11 +99,12 @@ class Package:
             sys.path.remove(parent)
         sys.path.insert(0, parent)
         importlib.invalidate_caches()
-        before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        finder = _Finder(self.folder)
+        sys.meta_path.insert(0, finder)
         try:
             return importlib.import_module(self.name)
         finally:
-            sys.dont_write_bytecode = before
+            sys.meta_path.remove(finder)
 
     def module_of(self, path: str) -> types.ModuleType:
         """The imported module of a file of the package."""

@@ -8,10 +8,12 @@ in the page is a slow drive.
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextlib
 import functools
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -336,9 +338,9 @@ def judge(
         raise KeyError(f"no module {module_id}")
     files = {e["name"]: e["file"] for m in data["modules"] for e in m["exercises"]}
     given = course.skeleton(data, root)
-    with tempfile.TemporaryDirectory(prefix="tinytorch-") as folder, _isolated():
+    with _isolated():
         texts = given if skeleton else course.reference(root)
-        package = loader.Package(Path(folder) / course.PACKAGE, course.PACKAGE, texts)
+        package = loader.Package(_judging_folder() / course.PACKAGE, course.PACKAGE, texts)
         placed: dict[str, dict[str, str]] = {}
         for name, answer in (answers or {}).items():
             placed.setdefault(files[name], {})[name] = answer
@@ -346,6 +348,14 @@ def judge(
         wanted = [e["name"] for e in module["exercises"]] if names is None else list(names)
         stubs = [n for n in wanted if source.is_stub(package.answer(files[n], n), _given(given, files[n], n))]
         return run(course.checks_file(root, module), wanted, package.imported(), stubs, measured)
+
+
+@functools.cache
+def _judging_folder() -> Path:
+    """One folder for all judging in this process: files with the same text are compiled once."""
+    folder = Path(tempfile.mkdtemp(prefix="tinytorch-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _given(skeleton: dict[str, str], path: str, name: str) -> str:

@@ -44,7 +44,7 @@ def parse_not_written(message: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def parsed(text: str) -> ast.Module:
     """The syntax tree of a file; shared, so it must not be changed."""
     return ast.parse(text)
