@@ -23,7 +23,7 @@ SITE = ROOT / "_site"
 CONSTRAINTS = ROOT / "site" / "constraints.lock"
 OLDEST = (3, 11)
 INSIDE = "TINYTORCH_INSIDE_VENV"
-EXTRAS = {"build": ("build",), "serve": ("build",), "test": ("build", "test")}
+EXTRAS = {"build": ("build",), "serve": ("build",), "test": ("build", "test"), "parity": ("build", "test")}
 
 log = logging.getLogger("build")
 
@@ -49,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
         help="build, then run lint, types and all tests, those in a browser included",
         epilog="Further arguments go to pytest, for example: python3 build.py test -k robot",
     )
+    parity = commands.add_parser("parity", help="compare tinytorch with PyTorch on PyTorch's own samples")
+    parity.add_argument("--failures", action="store_true", help="list every sample that differs")
     clean = commands.add_parser("clean", help="remove _site/ and build leftovers (downloads are kept)")
     clean.add_argument("--all", action="store_true", help="remove .venv/ and the downloads in .cache/ as well")
     return top
@@ -136,6 +138,9 @@ def clean(everything: bool) -> int:
 
 def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
     """Run a command whose dependencies are installed."""
+    if args.command == "parity":
+        command = [sys.executable, "-m", "tests.parity.report"] + (["--failures"] if args.failures else [])
+        return subprocess.run(command, cwd=ROOT).returncode
     sys.path[:0] = [str(ROOT / "site"), str(ROOT)]
     from builder import browser, errors, inputs, serve
 

@@ -223,6 +223,47 @@ PROGRAMS = {
         (z * z).sum().backward()
         out += [z, x.grad]
     """,
+    "views after their base was changed in place": """
+        x = T([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+        r = (x * 1).reshape(2, 2) + 0
+        views = [r.view(-1), r.T, r[1:], r[:, :1].expand(2, 3)]
+        r.mul_(2)
+        for v in views:
+            x.grad = None
+            (v * T([[3.0]]) * v).sum().backward(retain_graph=True)
+            out += [v, x.grad]
+        r = x * 1
+        first, rest = r[1:], r.view(-1)
+        first.mul_(3)
+        x.grad = None
+        (rest * rest).sum().backward()
+        out += [x.grad]
+        r = tt.zeros(3)
+        v = r[1:]
+        r.add_(x[0])
+        out += [v.requires_grad, v.is_leaf]
+        x.grad = None
+        v.sum().backward()
+        out += [x.grad, error(lambda: x.detach().requires_grad_()[4:].add_(1))]
+    """,
+    "only what a gradient is made of is guarded": """
+        x = T([1.0, 2.0], requires_grad=True)
+        p = T([3.0, 4.0])
+        r = x * 1
+        y = r * 2 + r / p + r @ p + tt.where(p > 3, r, p) + r ** 2 * 0
+        r = x * 1
+        y = r * 2 + r / 4
+        r.add_(1)
+        y.sum().backward(retain_graph=True)
+        out += [x.grad]
+        r.add_(r)
+        r.sum().backward()
+        out += [x.grad]
+        r = x * 1
+        y = r ** 2
+        r.add_(1)
+        out += [error(lambda: y.sum().backward())]
+    """,
     "leaves and flags": """
         x = T([1.0], requires_grad=True)
         y = x * 2

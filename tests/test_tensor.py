@@ -47,7 +47,8 @@ def assert_same(ours, theirs, label, rtol=2e-6):
         same = repr(ours.dtype) == repr(theirs.dtype) and ours.shape == theirs.shape
         same = same and np.allclose(ours.array, theirs.detach().numpy(), rtol, 1e-6, equal_nan=True)
         assert same, f"{label}: {ours!r} instead of {theirs!r}"
-    elif type(theirs).__module__ == "torch.return_types" or isinstance(theirs, list):
+    elif type(theirs).__module__ == "torch.return_types" or isinstance(theirs, list | tuple):
+        assert isinstance(ours, tuple) or isinstance(theirs, list), label
         assert len(ours) == len(theirs), label
         for our_part, their_part in zip(ours, theirs, strict=True):
             assert_same(our_part, their_part, label, rtol)

@@ -88,16 +88,16 @@ def _rank(x):
 
 
 class device:
-    """Where a tensor's numbers are. There is one such place, "cpu"; every other is refused with RuntimeError.
+    """The name of a place for numbers, such as "cpu" or "cuda:1". Tensors can be on the CPU only.
 
-    >>> tt.device("cpu")
-    device(type='cpu')
+    >>> tt.device("cpu"), tt.device("cuda", 1)
+    (device(type='cpu'), device(type='cuda', index=1))
     """
 
     def __init__(self, type, index=None):
-        name, _, number = str(getattr(type, "type", type)).partition(":")
-        if name != "cpu":
-            raise RuntimeError(f"no device {str(type)!r} here: the only one is 'cpu'")
+        name, _, number = str(type).partition(":")
+        if name not in ("cpu", "cuda", "mps", "xpu", "meta"):
+            raise RuntimeError(f"no device is called {str(type)!r}")
         self.type, self.index = name, int(number) if number else index
 
     def __repr__(self):
@@ -111,3 +111,38 @@ class device:
 
     def __hash__(self):
         return hash((self.type, self.index))
+
+
+def check_device(place):
+    """Raise an error unless place, a device, its name or None, is the CPU."""
+    name = "cpu" if place is None else device(place).type
+    if name == "cuda":
+        raise AssertionError("Torch not compiled with CUDA enabled")  # the error that PyTorch raises
+    if name != "cpu":
+        raise RuntimeError(f"no device {name!r} here: the only one is 'cpu'")
+
+
+class finfo:
+    """The limits of a float dtype: max, min, eps (the step after 1), tiny (the smallest of full precision), bits.
+
+    >>> tt.finfo(tt.float16).max, tt.finfo().eps
+    (65504.0, 1.1920928955078125e-07)
+    """
+
+    def __init__(self, type=float32):
+        info = np.finfo(as_dtype(type).numpy)
+        self.bits, self.dtype = info.bits, str(info.dtype)
+        self.max, self.min, self.eps, self.resolution = map(float, (info.max, info.min, info.eps, info.resolution))
+        self.tiny = self.smallest_normal = float(info.tiny)
+
+
+class iinfo:
+    """The limits of an int dtype: max, min, bits.
+
+    >>> tt.iinfo(tt.int8).max
+    127
+    """
+
+    def __init__(self, type):
+        info = np.iinfo(as_dtype(type).numpy)
+        self.bits, self.dtype, self.max, self.min = info.bits, str(info.dtype), int(info.max), int(info.min)

@@ -117,8 +117,9 @@ def index_item(item):
 
 def view_of(view, base):
     """Return view, marked as sharing base's memory (and its count of changes) if it does."""
-    if view is not base and np.may_share_memory(view.array, base.array):
+    if view is not base and (not view.array.size or np.may_share_memory(view.array, base.array)):
         view._base = base if base._base is None else base._base
+        view._seen = view._base._history
         view._version_cell = base.version_cell()
     return view
 
@@ -133,12 +134,15 @@ class TensorBase:
     _promote: Any
     _wrap: Any
     grad = None
-    grad_fn: Any = None  # the node that made this tensor
+    _grad_fn: Any = None
     output_nr = 0  # which of the node's outputs it is
     hooks: tuple = ()  # of a leaf: (0, function from gradient to gradient)
     keepers: tuple = ()  # a leaf has none
     _requires_grad = False
     _base: Any = None  # the tensor whose memory this one is a view of
+    _history = 0  # how often changes in place gave this tensor another place in the graph
+    _seen = 0  # of a view: its base's history when the view got its own place
+    _follow: Any
     _version_cell: list | None = None  # [count of changes in place], one for all that share the memory
     __array_priority__ = 1000  # ndarray + tensor is the tensor's business
 
@@ -194,6 +198,17 @@ class TensorBase:
         return self.dtype.is_floating_point
 
     @property
+    def grad_fn(self):
+        """The node that made this tensor, or None for a leaf."""
+        if self._base is not None and self._seen != self._base._history:
+            self._follow()
+        return self._grad_fn
+
+    @grad_fn.setter
+    def grad_fn(self, node):
+        self._grad_fn = node
+
+    @property
     def is_leaf(self):
         """Whether this tensor was made by the user and not by an op that is recorded."""
         return self.grad_fn is None
@@ -201,6 +216,8 @@ class TensorBase:
     @property
     def requires_grad(self):
         """Whether gradients shall reach this tensor. Raises RuntimeError when set on ints or bools."""
+        if self._base is not None and self._seen != self._base._history:
+            self._follow()
         return self._requires_grad
 
     @requires_grad.setter

@@ -3,58 +3,13 @@
 import numpy as np
 
 from . import graph
-from ._dtype import as_dtype, device, dtype
-from ._tensor_base import OPS, TensorBase, as_shape, call, split_index, view_of, wrap_dim, wrap_dims
-from ._tensor_str import MaxResult, MinResult
+from ._dtype import as_dtype, check_device, device, dtype
+from ._tensor_aliases import TensorAliases
+from ._tensor_base import OPS, TensorBase, call, split_index
 
 
-def in_place(operation):
-    """Return a method that runs `operation(tensor, ...)` and puts the result where the tensor's numbers were."""
-
-    def method(self, *args, **options):
-        return self._keep(operation(self._source(*args), *args, **options))
-
-    method.__name__ = method.__qualname__ = f"{operation.__name__}_"
-    method.__doc__ = f"Do `{operation.__name__}` in place and return the tensor itself."
-    return method
-
-
-class TensorMethods(TensorBase):
-    """What Tensor has beyond the exercises: operations as methods, in-place variants, conversions."""
-
-    def exp(self):
-        """Return e to the power of each element."""
-        return call("Exp", self)
-
-    def log(self):
-        """Return the natural logarithm of each element."""
-        return call("Log", self)
-
-    def sum(self, dim=None, keepdim=False):
-        """Return the sum of all elements, or along dim (one or several)."""
-        return call("Sum", self, dim=wrap_dims(dim, self.ndim), keepdim=keepdim)
-
-    def mean(self, dim=None, keepdim=False):
-        """Return the mean of all elements, or along dim (one or several)."""
-        return call("Mean", self, dim=wrap_dims(dim, self.ndim), keepdim=keepdim)
-
-    def max(self, dim=None, keepdim=False):
-        """Return the largest element, or (values, indices) along dim."""
-        values = call("Max", self, dim=dim, keepdim=keepdim)
-        return values if dim is None else MaxResult(values, self.argmax(dim, keepdim))
-
-    def min(self, dim=None, keepdim=False):
-        """Return the smallest element, or (values, indices) along dim."""
-        values = call("Min", self, dim=dim, keepdim=keepdim)
-        return values if dim is None else MinResult(values, self.argmin(dim, keepdim))
-
-    def reshape(self, *shape):
-        """Return the elements in another shape: a view where memory allows it, else a copy."""
-        return view_of(call("Reshape", self, shape=as_shape(shape, lowest=-1)), self)
-
-    def permute(self, *dims):
-        """Return a view with the dimensions in the given order."""
-        return view_of(call("Permute", self, dims=as_shape(dims, lowest=None)), self)
+class TensorMethods(TensorAliases):
+    """What Tensor has beyond the exercises: it is copied, converted, changed in place, and part of a graph."""
 
     def detach(self):
         """Return a tensor that shares memory with this one and is no part of a graph."""
@@ -71,24 +26,6 @@ class TensorMethods(TensorBase):
     def data(self, value):
         self.array = value.array
 
-    def clone(self):
-        """Return a copy.
-
-        >>> x = tt.tensor([1, 2])
-        >>> y = x.clone().fill_(7)
-        >>> x, y
-        (tensor([1, 2]), tensor([7, 7]))
-        """
-        return call("Clone", self)
-
-    def contiguous(self):
-        """Return this tensor, or a copy in row order when its elements lie in another.
-
-        >>> tt.zeros(2, 3).T.contiguous().stride()
-        (2, 1)
-        """
-        return self if self.is_contiguous() else call("Clone", self, order="C")
-
     def to(self, *args, dtype=None, device=None, copy=False, non_blocking=False):
         """Return this tensor, or a copy converted to another dtype: to(dtype), to(device), to(device, dtype), to(other).
 
@@ -98,47 +35,11 @@ class TensorMethods(TensorBase):
         for arg in args:
             kind, place = _target(arg)
             dtype, device = kind or dtype, place or device
-        if device is not None:
-            _target(device)  # RuntimeError for any but the CPU
+        check_device(device)
         wanted = self.dtype if dtype is None else as_dtype(dtype)
         if wanted is not self.dtype:
             return call("Cast", self, dtype=wanted)
         return self.clone() if copy else self
-
-    def transpose(self, dim0, dim1):
-        """Return a view with two dimensions swapped.
-
-        >>> tt.zeros(2, 3, 5).transpose(0, -1).shape
-        torch.Size([5, 3, 2])
-        """
-        dims = list(range(self.ndim))
-        a, b = wrap_dim(dim0, self.ndim), wrap_dim(dim1, self.ndim)
-        if dims:
-            dims[a], dims[b] = dims[b], dims[a]
-        return self.permute(dims)
-
-    @property
-    def T(self):
-        """A view with the dimensions in reverse order."""
-        return self.permute(list(range(self.ndim))[::-1])
-
-    def unsqueeze(self, dim):
-        """Return a view with a new dimension of size 1 at dim.
-
-        >>> tt.zeros(2, 3).unsqueeze(1).shape
-        torch.Size([2, 1, 3])
-        """
-        dim = wrap_dim(dim, self.ndim + 1)
-        return self.reshape(*self.shape[:dim], 1, *self.shape[dim:])
-
-    def squeeze(self, dim=None):
-        """Return a view without the dimensions of size 1, or without dim if its size is 1.
-
-        >>> tt.zeros(1, 3, 1).squeeze().shape
-        torch.Size([3])
-        """
-        drop = range(self.ndim) if dim is None else [wrap_dim(dim, self.ndim)]
-        return self.reshape([size for i, size in enumerate(self.shape) if size != 1 or i not in drop])
 
     # Changes in place. A graph that is being recorded gets the operation as if it made a new tensor.
 
@@ -163,22 +64,41 @@ class TensorMethods(TensorBase):
         if result.dtype.category > self.dtype.category:
             raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {self.dtype}")
         if result.shape != self.shape:
-            raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(result.shape)}")
+            raise RuntimeError(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(result.shape)}"
+            )
         self._write(..., result.array)
         if result.requires_grad:
             result = result.to(self.dtype)
             self.grad_fn, self.output_nr, self._requires_grad = result.grad_fn, result.output_nr, True
-            if self._base is not None:
-                base, part = self._base.array, self.array
-                start = part.ctypes.data - base.ctypes.data
-                layout = (base.strides, part.shape, part.strides, start, base.itemsize)
-                graph.record(OPS["CopySlices"](layout=layout), (self._base, self), self._base)
+            if self._base is None:
+                self._history += 1
+            else:
+                graph.record(OPS["CopySlices"](layout=self._layout()), (self._base, self), self._base)
+                self._base._history += 1
+                self._seen = self._base._history
         return self
+
+    def _layout(self):
+        """Where a view lies in its base: strides of the base, shape, strides, start in bytes, bytes per element."""
+        base, part = self._base.array, self.array
+        return base.strides, part.shape, part.strides, part.ctypes.data - base.ctypes.data, base.itemsize
+
+    def _follow(self):
+        """Give a view its place in the graph again after its base, or another view of it, was changed in place."""
+        self._seen = self._base._history
+        before, graph.GradMode.enabled = graph.GradMode.enabled, True
+        try:
+            graph.record(OPS["AsStrided"](layout=self._layout()), (self._base,), self)
+        finally:
+            graph.GradMode.enabled = before
 
     def _write(self, index, values):
         array = self.array
         if not array.flags.writeable or (0 in array.strides and array.size > 1):
-            raise RuntimeError("more than one element of the written-to tensor refers to a single memory location: clone() it")
+            raise RuntimeError(
+                "more than one element of the written-to tensor refers to a single memory location: clone() it"
+            )
         with np.errstate(all="ignore"):
             array[index] = values
         self.bump_version()
@@ -210,13 +130,6 @@ class TensorMethods(TensorBase):
         """Copy the elements of source (broadcast, converted to this dtype) into this tensor's memory."""
         self[...] = source
         return self
-
-    add_ = in_place(lambda input, other, alpha=1: input + (other if alpha == 1 else other * alpha))
-    sub_ = in_place(lambda input, other, alpha=1: input - (other if alpha == 1 else other * alpha))
-    mul_ = in_place(lambda input, other: input * other)
-    div_ = in_place(lambda input, other: input / other)
-    pow_ = in_place(lambda input, exponent: input**exponent)
-    __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
 
     # The graph.
 

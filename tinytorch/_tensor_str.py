@@ -1,7 +1,8 @@
 """How PyTorch prints a tensor. Reads the array only, so that printing works before any op does."""
 
+import collections
+import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,21 +92,11 @@ def nested(array, indent, summarize, write, width):
     return "[" + gap.join(lines) + "]"
 
 
-class MaxResult(NamedTuple):
-    """What `max` along a dimension returns."""
+@functools.cache
+def return_type(name):
+    """Return the class of the named tuple (values, indices) that the operation of a name returns."""
 
-    values: Any
-    indices: Any
+    def text(self):
+        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
 
-    def __repr__(self):
-        return f"torch.return_types.max(\nvalues={self.values!r},\nindices={self.indices!r})"
-
-
-class MinResult(NamedTuple):
-    """What `min` along a dimension returns."""
-
-    values: Any
-    indices: Any
-
-    def __repr__(self):
-        return f"torch.return_types.min(\nvalues={self.values!r},\nindices={self.indices!r})"
+    return type(name, (collections.namedtuple(name, ("values", "indices")),), {"__repr__": text, "__slots__": ()})

@@ -31,6 +31,7 @@ class Node:
     """One call of an operation: where its gradients go, and what it keeps to compute them."""
 
     saves = ""  # which arrays the graph keeps for backward: "inputs", "output", "both" or none
+    needs: tuple = ()  # for the gradient of each input, which inputs it is made of; all of them if not said
     outputs = 1  # number of tensors that the call returned
     edges: tuple = ()  # for each input (node or leaf, number of the output), or None
     shapes: tuple = ()  # of each input
@@ -73,11 +74,15 @@ class Node:
         kept = []
         if self.saves in ("inputs", "both"):
             self._inputs = tuple(x.array if isinstance(x, TensorBase) else x for x in inputs)
-            kept = [x for x in inputs if isinstance(x, TensorBase)]
+            used = {j for i, wanted in enumerate(self.needs_input_grad) if wanted for j in self._needed(i, inputs)}
+            kept = [inputs[j] for j in used if isinstance(inputs[j], TensorBase)]
         if self.saves in ("output", "both"):
             self._output = output.array
             kept.append(output)
         self._versions = tuple((cell := x.version_cell(), cell[0]) for x in kept)
+
+    def _needed(self, i, inputs):
+        return self.needs[i] if self.needs else range(len(inputs))
 
     def release(self):
         """Drop the arrays that were kept for backward; what drew nothing from them can run again."""
@@ -185,7 +190,9 @@ def run_backward(targets, grads, retain_graph=False, wanted=None):
     for edge, grad in zip(targets, grads, strict=True):
         pending[edge] = pending[edge] + grad if edge in pending else grad
     found = dict.fromkeys(wanted or ())
-    for target in topological_order([edge[0] for edge in targets]):
+    order = topological_order([edge[0] for edge in targets])
+    needed = set(order) if wanted is None else _leading_to([edge[0] for edge in wanted], order)
+    for target in order:
         if isinstance(target, TensorBase):
             grad = _hooked(target, 0, pending.pop((target, 0), None))
             if wanted is None and grad is not None:
@@ -197,7 +204,7 @@ def run_backward(targets, grads, retain_graph=False, wanted=None):
         for i in range(target.outputs):
             if (target, i) in found:
                 found[target, i] = arrived[i]
-        if all(grad is None for grad in arrived):
+        if target not in needed or all(grad is None for grad in arrived):
             continue
         for edge, grad in zip(target.edges, _input_grads(target, arrived), strict=True):
             if edge is not None and grad is not None:
@@ -206,6 +213,16 @@ def run_backward(targets, grads, retain_graph=False, wanted=None):
         if not retain_graph:
             target.release()
     return [found[edge] for edge in wanted] if wanted is not None else None
+
+
+def _leading_to(wanted, order):
+    """Return the nodes of a topological order whose inputs lead to one of wanted."""
+    reached, leading = set(wanted), set()
+    for target in reversed(order):
+        if any(edge and edge[0] in reached for edge in getattr(target, "edges", ())):
+            reached.add(target)
+            leading.add(target)
+    return leading
 
 
 def backward(tensors, gradients, retain_graph=False, create_graph=False, inputs=None):
@@ -249,7 +266,8 @@ def _input_grads(node, arrived):
             "Trying to backward through the graph a second time: what it kept was freed by the first. "
             "Specify retain_graph=True if you need it twice."
         )
-    grads = node.backward(*arrived)
+    with np.errstate(all="ignore"):
+        grads = node.backward(*arrived)
     grads = grads if isinstance(grads, tuple) else (grads,)
     if len(grads) != len(node.edges):
         raise RuntimeError(f"{node.name()} returned {len(grads)} gradients for {len(node.edges)} inputs")
@@ -259,6 +277,7 @@ def _input_grads(node, arrived):
 def _fit(node, target, grad):
     """Return a gradient in the shape and dtype of what it is a gradient of."""
     like = target.array if isinstance(target, TensorBase) else target
+    grad = np.asarray(grad)  # what has no dimensions easily becomes a NumPy scalar
     if like.shape is not None and grad.shape != like.shape:
         try:
             grad = unbroadcast(grad, like.shape)

@@ -191,6 +191,7 @@ class Mul(Function):
     """out = a * b element by element, broadcast.  dL/da = g * b, dL/db = g * a."""
 
     saves = "inputs"
+    needs = ((1,), (0,))  # of which inputs each gradient is made
 
     def forward(ctx, a, b):
         """Return a * b in their common dtype."""
@@ -206,6 +207,7 @@ class Div(Function):
     """out = a / b, broadcast, always floats.  dL/da = g / b, dL/db = -g * out / b."""
 
     saves = "inputs"
+    needs = ((1,), (0, 1))
 
     def forward(ctx, a, b):
         """Return a / b; ints and bools give float32. 1/0 is inf and 0/0 is nan, without a warning."""
@@ -215,14 +217,13 @@ class Div(Function):
 
     def backward(ctx, g):
         a, b = ctx.inputs
-        with np.errstate(all="ignore"):
-            return g / b, -g * (a / b) / b
+        return g / b, -g * (a / b) / b
 
 
 class Pow(Function):
     """out = a ** b, broadcast.  dL/da = g * b * a ** (b - 1), dL/db = g * out * log(a)."""
 
-    saves = "both"
+    saves = "inputs"
 
     def forward(ctx, a, b):
         """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints."""
@@ -234,9 +235,11 @@ class Pow(Function):
 
     def backward(ctx, g):
         a, b = ctx.inputs
-        with np.errstate(all="ignore"):
+        ga = gb = None
+        if ctx.needs_input_grad[0]:
             ga = np.where(np.equal(b, 0), 0, g * b * as_float(np.asarray(a)) ** (b - 1))
-            gb = np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * ctx.output * np.log(a))
+        if ctx.needs_input_grad[1]:
+            gb = np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * a**b * np.log(a))
         return ga, gb
 
 
@@ -279,8 +282,7 @@ class Log(Function):
 
     def backward(ctx, g):
         (a,) = ctx.inputs
-        with np.errstate(all="ignore"):
-            return g / a
+        return g / a
 
 
 class MatMul(Function):
@@ -291,8 +293,11 @@ class MatMul(Function):
     """
 
     saves = "inputs"
+    needs = ((1,), (0,))
 
-    multiply = staticmethod(np.matmul)  # the one place where matrices are multiplied: module 17 puts its own kernel here
+    multiply = staticmethod(
+        np.matmul
+    )  # the one place where matrices are multiplied: module 17 puts its own kernel here
 
     def forward(ctx, a, b):
         """Return `ctx.multiply(a, b)`. Raises RuntimeError for two dtypes, and for shapes that do not fit."""
@@ -312,8 +317,10 @@ class MatMul(Function):
         if ctx.needs_input_grad[0]:
             ga = ctx.multiply(g, columns.swapaxes(-1, -2))
         if ctx.needs_input_grad[1]:
-            if columns.ndim == 2:  # one product over all rows instead of one for each matrix of a batch
-                rows, g = rows.reshape(-1, rows.shape[-1]), g.reshape(-1, g.shape[-1])
+            if (
+                columns.ndim == 2 and rows.ndim > 2 and rows.size
+            ):  # one product over all rows instead of one for each matrix of a batch
+                rows, g = (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for x in (rows, g))
             gb = ctx.multiply(rows.swapaxes(-1, -2), g)
             gb = gb if b.ndim > 1 else gb[..., 0]
         return ga, gb
@@ -349,19 +356,19 @@ class Mean(Function):
 class Max(Function):
     """out = largest element of a over dim; nan counts as largest.  dL/da = g at the largest, 0 elsewhere."""
 
-    saves = "both"
+    saves = "inputs"
     find = staticmethod(np.argmax)
 
     def forward(ctx, a, dim=None, keepdim=False):
         """Return the largest values over dim (as in Sum). Raises RuntimeError when there are no elements."""
-        if a.size == 0:
+        if a.size == 0 and dim is None:
             raise RuntimeError("max(): the tensor has no elements")
         return a.max(axis=dim, keepdims=keepdim)
 
     def backward(ctx, g):
         (a,), dim = ctx.inputs, ctx.options["dim"]
         if dim is None:  # those that share the largest value share the gradient
-            largest = (a == ctx.output) | np.isnan(a) & np.isnan(ctx.output)
+            largest = (a == a.flat[ctx.find(a)]) | (np.isnan(a) & np.isnan(a).any())
             return g * largest / largest.sum()
         out = np.zeros_like(a)
         place = np.expand_dims(ctx.find(a, axis=dim), dim) if a.ndim else np.array(0)
@@ -375,7 +382,7 @@ class Min(Max):
     find = staticmethod(np.argmin)
 
     def forward(ctx, a, dim=None, keepdim=False):
-        if a.size == 0:
+        if a.size == 0 and dim is None:
             raise RuntimeError("min(): the tensor has no elements")
         return a.min(axis=dim, keepdims=keepdim)
 
@@ -449,6 +456,7 @@ class Where(Function):
     """out = a where condition, else b, all broadcast.  dL/da = g where condition, dL/db = g elsewhere."""
 
     saves = "inputs"
+    needs = ((), (0,), (0,))
 
     def forward(ctx, condition, a, b):
         """Return elements of a or b, in their common dtype. Raises RuntimeError if condition is not bool."""

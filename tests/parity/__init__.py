@@ -1,0 +1,1 @@
+"""tinytorch against PyTorch: PyTorch's own samples of operators, modules and optimizers, run through both."""

@@ -1,0 +1,4 @@
+"""Where PyTorch keeps Parameter."""
+
+# ruff: noqa: F401
+from ..modules import Parameter

@@ -1,0 +1,4 @@
+"""Data loading and checkpointing."""
+
+# ruff: noqa: F401
+from . import checkpoint, data
