@@ -310,6 +310,7 @@ def test_layers_without_a_twin_stay_and_the_model_still_runs():
     model, x = Sequential(*odd, Conv2d(3, 2, 3)), Tensor(numbers(0, 2, 2, 9, 9))
     small = q.quantize_model(model, [x])
     assert [type(layer) for layer in small] == [Conv2d, Conv2d, Conv2d, q.QuantizedConv2d]
+    assert not any(layer._forward_hooks.hooks for layer in small)
     np.testing.assert_allclose(small(x).array, model(x).array, atol=0.02)
 
 

@@ -43,13 +43,10 @@ class ReLU(FunctionModule):
         super().__init__(inplace=inplace)
 
 
-class ReLU6(FunctionModule):
+class ReLU6(ReLU):
     """Apply max(x, 0), at most 6."""
 
     function = staticmethod(F.relu6)
-
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
 
 
 class LeakyReLU(FunctionModule):
@@ -95,22 +92,16 @@ class GELU(FunctionModule):
         super().__init__(approximate=approximate)
 
 
-class SiLU(FunctionModule):
+class SiLU(ReLU):
     """Apply x * sigmoid(x)."""
 
     function = staticmethod(F.silu)
 
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
 
-
-class Mish(FunctionModule):
+class Mish(ReLU):
     """Apply x * tanh(softplus(x))."""
 
     function = staticmethod(F.mish)
-
-    def __init__(self, inplace=False):
-        super().__init__(inplace=inplace)
 
 
 class Softplus(FunctionModule):
@@ -160,3 +151,39 @@ class Softmin(Softmax):
     """Apply the softmax of -x over dim."""
 
     function = staticmethod(F.softmin)
+
+
+class SELU(ReLU):
+    """Apply 1.0507 * elu(x, 1.6733)."""
+
+    function = staticmethod(F.selu)
+
+
+class Hardsigmoid(ReLU):
+    """Apply (x + 3) / 6, at least 0 and at most 1."""
+
+    function = staticmethod(F.hardsigmoid)
+
+
+class Hardswish(ReLU):
+    """Apply x * hardsigmoid(x)."""
+
+    function = staticmethod(F.hardswish)
+
+
+class CELU(ELU):
+    """Keep x, or alpha * (e^(x / alpha) - 1) where it is negative."""
+
+    function = staticmethod(F.celu)
+
+
+class Softsign(FunctionModule):
+    """Apply x / (1 + |x|)."""
+
+    function = staticmethod(F.softsign)
+
+
+class Tanhshrink(FunctionModule):
+    """Apply x - tanh(x)."""
+
+    function = staticmethod(F.tanhshrink)

@@ -56,7 +56,7 @@ def pad(input, pad, mode="constant", value=None):
     if any(max(pair) > max(size + limit, 0) for size, pair in zip(input.shape, pairs, strict=True)):
         raise RuntimeError(f"pad: {list(pad)} is too much for mode {mode!r} and shape {tuple(input.shape)}")
     rule = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
-    sources = [_source(size, *pair, rule) for size, pair in zip(input.shape, pairs, strict=True)]
+    sources = [_source(size, a, b, rule) for size, (a, b) in zip(input.shape, pairs, strict=True)]
     return input[(..., *np.ix_(*sources[input.ndim - dims :]))].contiguous()
 
 
@@ -177,7 +177,7 @@ class ConvBase(Module):
 
     def extra_repr(self):
         """Return the options that are not the usual ones."""
-        shown = {"kernel_size": None, "stride": None, "padding": (0,) * self.dims, "dilation": (1,) * self.dims}
+        shown: dict = {"kernel_size": None, "stride": None, "padding": (0,) * self.dims, "dilation": (1,) * self.dims}
         shown |= {"output_padding": (0,) * len(self.output_padding), "groups": 1, "padding_mode": "zeros"}
         parts = [f"{name}={getattr(self, name)}" for name, usual in shown.items() if getattr(self, name) != usual]
         if self.bias is None:

@@ -4,13 +4,20 @@ from . import _tensor_str
 from ._dtype import as_dtype, check_device, float32
 from ._dtype import result_type as _result_type
 from ._tensor_base import TensorBase
+from .graph import GradMode
 from .shapes import promote_types
 
 __all__ = [
-    "can_cast", "compile", "get_default_dtype", "get_num_threads", "is_floating_point", "is_tensor", "numel",
+    "can_cast", "compile", "get_default_dtype", "get_num_threads", "is_floating_point",
+    "is_inference_mode_enabled", "is_tensor", "numel",
     "result_type", "set_default_device", "set_default_dtype", "set_float32_matmul_precision", "set_num_threads",
     "set_printoptions", "use_deterministic_algorithms",
 ]  # fmt: skip
+
+
+def is_inference_mode_enabled():
+    """Return whether code runs inside `inference_mode`."""
+    return GradMode.inference
 
 
 def is_tensor(obj):

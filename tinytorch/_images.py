@@ -356,8 +356,10 @@ class AvgPool1d(AvgPool2d):
     """Mean of each window of sequences: see `avg_pool1d`."""
 
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-        options = (as_tuple(option, 1) for option in (kernel_size, kernel_size if stride is None else stride, padding))
-        super().__init__(*options, ceil_mode, count_include_pad)
+        kernel, step, around = (
+            as_tuple(x, 1) for x in (kernel_size, kernel_size if stride is None else stride, padding)
+        )
+        super().__init__(kernel, step, around, ceil_mode, count_include_pad)
 
     def forward(self, input):
         """Return input (N, C, L) pooled to (N, C, l)."""

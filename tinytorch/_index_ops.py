@@ -43,9 +43,10 @@ class Expand(Function):
 
     def forward(ctx, a, shape):
         try:
-            return np.broadcast_to(a, shape)
+            out = np.broadcast_to(a, shape)
         except ValueError:
             raise RuntimeError(f"shape {a.shape} cannot be expanded to {tuple(shape)}") from None
+        return a.reshape(shape) if out.size == a.size else out  # what is stretched is read-only
 
     def backward(ctx, g):
         return g  # the engine sums
@@ -71,7 +72,7 @@ class IndexPut(Function):
     def backward(ctx, g):
         index, rest = ctx.options["index"], g
         if not ctx.options.get("accumulate"):
-            rest = g.copy()
+            rest = np.array(g)
             _part(rest, index)[index[-1]] = 0
         return rest, _part(g, index)[index[-1]]
 
@@ -102,7 +103,7 @@ class CopySlices(Function):
     """
 
     def backward(ctx, g):
-        strides, shape, part_strides, start, itemsize = ctx.options["layout"]
+        strides, shape, part_strides, start, _ = ctx.options["layout"]
         rest = np.ndarray(g.shape, g.dtype, np.empty(g.size, g.dtype), strides=strides)
         rest[...] = g
         part = np.ndarray(shape, g.dtype, rest.base, start, part_strides)
@@ -115,10 +116,10 @@ class Flip(Function):
     """out = a with the order along dims reversed.  dL/da = g, reversed likewise."""
 
     def forward(ctx, a, dims):
-        return np.flip(a, dims).copy()
+        return np.flip(a, dims if a.ndim else ()).copy()
 
     def backward(ctx, g):
-        return np.flip(g, ctx.options["dims"])
+        return np.flip(g, ctx.options["dims"] if g.ndim else ())
 
 
 class Roll(Function):
@@ -205,6 +206,8 @@ class Einsum(Function):
     saves = "inputs"
 
     def forward(ctx, *arrays, terms, out):
+        if len({a.dtype for a in arrays}) > 1:
+            raise RuntimeError(f"einsum: expected one dtype, got {', '.join(str(a.dtype) for a in arrays)}")
         try:
             return contract(terms, arrays, out).copy()
         except ValueError as error:

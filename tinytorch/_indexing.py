@@ -1,20 +1,21 @@
-"""PyTorch's functions that read and write at indices, nearly all methods of Tensor as well."""
+"""PyTorch's functions that read and write at indices and diagonals, or draw indices; methods of Tensor as well."""
 
 import builtins
 
 import numpy as np
 
-from ._shape import broadcast_tensors
-from ._tensor_base import TensorBase, call, wrap_dim
+from ._shape import broadcast_tensors, clone
+from ._tensor_base import TensorBase, call, view_of, wrap_dim
 
 __all__ = [
-    "bernoulli", "gather", "index_add", "index_fill", "index_put", "index_select", "masked_fill",
-    "masked_select", "multinomial", "nonzero", "scatter", "scatter_add", "take_along_dim",
+    "bernoulli", "diag", "diag_embed", "diagonal", "gather", "index_add", "index_fill", "index_put", "index_select",
+    "masked_fill", "masked_select", "multinomial", "nonzero", "scatter", "scatter_add", "take_along_dim", "tril",
+    "triu",
 ]  # fmt: skip
 
 
 def _along(input, dim, index):
-    """Return the index that replaces, at each place of a tensor of indices, the place's number in dim by the index's."""
+    """Return the index that takes, at each place of a tensor of indices, the place, but in dim the index."""
     ids = index.array
     if ids.dtype not in (np.int64, np.int32) or ids.ndim != input.ndim:
         raise RuntimeError(f"expected an int64 index with {input.ndim} dimensions, got {ids.ndim}, {index.dtype}")
@@ -47,16 +48,12 @@ def gather(input, dim, index, *, sparse_grad=False):
 
 
 def take_along_dim(input, indices, dim=None):
-    """Return the elements at indices along dim, as those that argmax and argsort give; both broadcast.
-
-    >>> x = tt.tensor([[1, 7], [9, 3]])
-    >>> tt.take_along_dim(x, x.argmax(1, keepdim=True), 1)
-    tensor([[7],
-            [9]])
-    """
+    """Return the elements at indices along dim, as those that argmax and argsort give; both broadcast."""
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     dim = wrap_dim(dim, input.ndim)
+    if not 0 < input.ndim == indices.ndim:
+        raise RuntimeError(f"take_along_dim: {input.ndim} dimensions of input, {indices.ndim} of indices")
     ids = np.where(indices.array < 0, indices.array + input.shape[dim], indices.array)
     shape = list(np.broadcast_shapes(input.narrow(dim, 0, 1).shape, ids.max(dim, keepdims=True, initial=0).shape))
     shape[dim] = -1
@@ -74,18 +71,14 @@ def scatter(input, dim, index, src=None, value=None, *, reduce=None):
 
 
 def scatter_add(input, dim, index, src):
-    """Return input with elements of src added at index along dim.
-
-    >>> tt.scatter_add(tt.zeros(3), 0, tt.tensor([0, 0, 2]), tt.ones(3))
-    tensor([2., 0., 1.])
-    """
+    """Return input with elements of src added at index along dim."""
     return _scattered(input, dim, index, src, True)
 
 
 def _scattered(input, dim, index, src, accumulate):
-    if not input.ndim:
+    if input.ndim < 2 and not (input.ndim and index.ndim):  # no dimension counts as one
         src = src.reshape(-1) if isinstance(src, TensorBase) else src
-        return _scattered(input.reshape(1), dim, index.reshape(-1), src, accumulate).reshape(())
+        return _scattered(input.reshape(-1), dim, index.reshape(-1), src, accumulate).reshape(input.shape)
     if not index.numel():
         return input.clone()
     place = _along(input, wrap_dim(dim, input.ndim), index)
@@ -108,22 +101,13 @@ def _rows(input, dim, index):
 
 
 def index_select(input, dim, index):
-    """Return the parts at indices along dim. Raises IndexError for an index that is out of range.
-
-    >>> tt.index_select(tt.tensor([[1, 2], [3, 4]]), 1, tt.tensor([1, 1, 0]))
-    tensor([[2, 2, 1],
-            [4, 4, 3]])
-    """
+    """Return the parts at indices along dim. Raises IndexError for an index that is out of range."""
     rows = _rows(input, dim, index)
     return call("Index", input, index=rows) if input.ndim else input.clone()
 
 
 def index_add(input, dim, index, source, *, alpha=1):
-    """Return input with alpha * source added at indices along dim.
-
-    >>> tt.index_add(tt.zeros(3), 0, tt.tensor([1, 1]), tt.tensor([2.0, 3.0]))
-    tensor([0., 5., 0.])
-    """
+    """Return input with alpha * source added at indices along dim."""
     if not input.ndim:
         return index_add(input.reshape(1), 0, index.reshape(-1), source.reshape(-1), alpha=alpha).reshape(())
     rows, source = _rows(input, dim, index), source if alpha == 1 else source * alpha
@@ -136,7 +120,11 @@ def index_add(input, dim, index, source, *, alpha=1):
 
 def index_fill(input, dim, index, value):
     """Return input with a number, or a tensor of one, at indices along dim."""
-    rows = _rows(input, dim, input._wrap(np.unique(index.array)))  # value counts once, however often it is written
+    if index.ndim > 1:
+        raise RuntimeError("Index has to be a vector/scalar")
+    size = input.shape[dim] if input.ndim else 1
+    ids = np.unique(index.array + size * (index.array < 0))  # value counts once, however often it is written
+    rows = _rows(input, dim, input._wrap(ids))
     return call("IndexPut", input, value, index=[rows if input.ndim else (...,)])
 
 
@@ -161,11 +149,7 @@ def masked_fill(input, mask, value):
 
 
 def masked_select(input, mask):
-    """Return, in one dimension, the elements where mask is true; both broadcast.
-
-    >>> tt.masked_select(tt.tensor([1, 2, 3]), tt.tensor([True, False, True]))
-    tensor([1, 3])
-    """
+    """Return, in one dimension, the elements where mask is true; both broadcast."""
     if mask.array.dtype != np.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     input, mask = broadcast_tensors(input, mask)
@@ -184,12 +168,58 @@ def nonzero(input, *, as_tuple=False):
     return input._wrap(np.argwhere(input.array))
 
 
-def bernoulli(input, p=None, *, generator=None):
-    """Return 1 with the probability that the element (or p) is, else 0.
+def tril(input, diagonal=0):
+    """Return the matrices with 0 above the diagonal, which lies so many places to the right.
 
-    >>> tt.bernoulli(tt.tensor([0.0, 1.0]))
-    tensor([0., 1.])
+    >>> tt.tril(tt.ones(2, 3))
+    tensor([[1., 0., 0.],
+            [1., 1., 0.]])
     """
+    return call("Where", input._wrap(_below(input, diagonal)), input, False)
+
+
+def triu(input, diagonal=0):
+    """Return the matrices with 0 below the diagonal, which lies so many places to the right."""
+    return call("Where", input._wrap(_below(input, diagonal - 1)), False, input)
+
+
+def _below(input, diagonal):
+    if input.ndim < 2:
+        raise RuntimeError("tril and triu need at least 2 dimensions")
+    n, m = input.array.shape[-2:]
+    return np.tri(n, m, diagonal, dtype=np.bool_)
+
+
+def diagonal(input, offset=0, dim1=0, dim2=1):
+    """Return a view of the diagonals of two dimensions, as the last dimension."""
+    dims = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
+    if dims[0] == dims[1]:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return view_of(call("Diagonal", input, offset=offset, dims=dims), input)
+
+
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """Return zeros with the last dimension of input on the diagonals of two new dimensions."""
+    dims = wrap_dim(dim1, input.ndim + 1), wrap_dim(dim2, input.ndim + 1)
+    if dims[0] == dims[1]:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return call("DiagEmbed", input, offset=offset, dims=dims)
+
+
+def diag(input, diagonal=0):
+    """Return a matrix with a vector on its diagonal, or the diagonal of a matrix.
+
+    >>> tt.diag(tt.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    return diag_embed(input, diagonal) if input.ndim == 1 else clone(input.diagonal(diagonal))
+
+
+def bernoulli(input, p=None, *, generator=None):
+    """Return 1 with the probability that the element (or p) is, else 0."""
     chance = input.array if p is None else p.array if isinstance(p, TensorBase) else p
     if np.min(chance, initial=0) < 0 or np.max(chance, initial=0) > 1:
         raise RuntimeError("bernoulli expects probabilities, numbers from 0 to 1")
@@ -203,7 +233,12 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     tensor([1, 1, 1, 1])
     """
     weights = input.array.astype(np.float64)
-    if not input.is_floating_point() or weights.ndim not in (1, 2) or not np.isfinite(weights).all() or (weights < 0).any():
+    if (
+        not input.is_floating_point()
+        or weights.ndim not in (1, 2)
+        or not np.isfinite(weights).all()
+        or (weights < 0).any()
+    ):
         raise RuntimeError("multinomial expects one or two dimensions of floats, finite and not negative")
     if not (weights.sum(-1) > 0).all() or not (replacement or num_samples <= weights.shape[-1]):
         raise RuntimeError(f"multinomial: weights of shape {weights.shape} do not allow {num_samples} samples")

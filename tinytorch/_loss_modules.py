@@ -98,3 +98,16 @@ class KLDivLoss(Loss):
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):
         super().__init__(size_average, reduce, reduction, log_target=log_target)
+
+
+class CosineSimilarity(FunctionModule):
+    """The module of `cosine_similarity`."""
+
+    function = staticmethod(F.cosine_similarity)
+
+    def __init__(self, dim=1, eps=1e-08):
+        super().__init__(dim=dim, eps=eps)
+
+    def extra_repr(self):
+        """Return nothing, as PyTorch does."""
+        return ""

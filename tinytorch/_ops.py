@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from .tensor import Function, Max, Min
 class Unary(Function):
     """A function of each element.  dL/da = g * slope, a function of a or of out; g * 0 where there is none."""
 
-    floats = True  # whether ints give float32
-    formula = slope = None
+    floats: bool | None = True  # whether ints give float32; False refuses bools, None does not
+    formula: Any = None
+    slope: Any = None
 
     def forward(ctx, a):
-        if a.dtype == np.bool_ and not ctx.floats:
+        if a.dtype == np.bool_ and ctx.floats is False:
             raise NotImplementedError(f"{type(ctx).__name__} is not implemented for bools")
         with np.errstate(all="ignore"):
             return ctx.formula(as_float(a) if ctx.floats else a)
@@ -66,7 +68,13 @@ def _erf_fit(degree):
 
 
 Abs = _unary("Abs", "out = |a|.  dL/da = g sign(a).", np.abs, lambda a: np.sign(a), floats=False)
-Square = _unary("Square", "out = a^2.  dL/da = 2 g a.", np.square, lambda a: 2 * a, floats=False)
+Square = _unary(
+    "Square",
+    "out = a^2.  dL/da = 2 g a.",
+    lambda a: np.square(a if a.dtype != np.bool_ else a * 1),
+    lambda a: 2 * a,
+    floats=None,
+)
 Sqrt = _unary("Sqrt", "out = a^(1/2).  dL/da = g / (2 out).", np.sqrt, lambda out: 0.5 / out)
 Rsqrt = _unary(
     "Rsqrt", "out = a^(-1/2).  dL/da = -g out^3 / 2.", lambda a: 1 / np.sqrt(a), lambda out: -0.5 * out * out * out
@@ -91,7 +99,7 @@ Atanh = _unary("Atanh", "out = atanh a.  dL/da = g / (1 - a^2).", np.arctanh, la
 Erf = _unary(
     "Erf", "out = erf a.  dL/da = g 2 / sqrt(pi) e^(-a^2).", erf, lambda a: 2 / math.sqrt(math.pi) * np.exp(-a * a)
 )
-Sign = _unary("Sign", "out = -1, 0 or 1 as a is.  dL/da = 0.", np.sign, floats=False)
+Sign = _unary("Sign", "out = -1, 0 or 1 as a is.  dL/da = 0.", lambda a: np.sign(a * 1).astype(a.dtype), floats=None)
 Floor = _unary("Floor", "out = a rounded down.  dL/da = 0.", np.floor, floats=False)
 Ceil = _unary("Ceil", "out = a rounded up.  dL/da = 0.", np.ceil, floats=False)
 Trunc = _unary("Trunc", "out = a rounded towards 0.  dL/da = 0.", np.trunc, floats=False)
@@ -101,8 +109,8 @@ class Round(Function):
     """out = a rounded to decimals, halves to the even digit.  dL/da = 0."""
 
     def forward(ctx, a, decimals=0):
-        if a.dtype == np.bool_:
-            raise NotImplementedError("Round is not implemented for bools")
+        if a.dtype == np.bool_ or (decimals and a.dtype.kind != "f"):
+            raise NotImplementedError(f"rounding to {decimals} decimals is not implemented for {a.dtype}")
         return np.round(a, decimals)
 
     def backward(ctx, g):
@@ -128,7 +136,7 @@ class Clamp(Function):
     def forward(ctx, a, low, high):
         for limit, choose in ((low, np.maximum), (high, np.minimum)):
             if limit is not None:
-                a = choose(*promote(a, limit))
+                a = np.asarray(choose(*promote(a, limit)))  # NumPy makes a number of an array without dimensions
         return a
 
     def backward(ctx, g):
@@ -142,7 +150,8 @@ class Maximum(Function):
     """out = the larger of a and b.  The gradient goes to it; equal ones share it."""
 
     saves = "inputs"
-    choose, loses = np.maximum, np.less
+    choose: Any = np.maximum
+    loses: Any = np.less
 
     def forward(ctx, a, b):
         return ctx.choose(*promote(a, b))
@@ -179,7 +188,8 @@ class Remainder(Function):
     """out = a - b floor(a / b), of b's sign.  dL/da = g, dL/db = -g floor(a / b)."""
 
     saves = "inputs"
-    rest, cut = np.remainder, np.floor
+    rest: Any = np.remainder
+    cut: Any = np.floor
 
     def forward(ctx, a, b):
         a, b = _divisible(a, b, "remainder")
@@ -277,15 +287,18 @@ class Var(Function):
     """out = sum of (a - mean)^2 / (n - correction) over dim.  dL/da = 2 g (a - mean) / (n - correction)."""
 
     def forward(ctx, a, dim=None, keepdim=False, correction=1):
-        ctx.apart = a - a.mean(axis=dim, keepdims=True)
-        total = np.sum(ctx.apart * ctx.apart, axis=dim, keepdims=keepdim)
-        ctx.count = max(a.size // max(total.size, 1) - correction, 0)
         with np.errstate(all="ignore"):  # 0 / 0 is nan
-            return np.divide(total, ctx.count, dtype=a.dtype)
+            total = a.sum(axis=dim, keepdims=True)
+            n = a.size // max(total.size, 1)
+            ctx.apart = a - np.divide(total, n, dtype=a.dtype)
+            ctx.count = max(n - correction, 0)
+            squares = np.sum(ctx.apart * ctx.apart, axis=dim, keepdims=keepdim)
+            return np.divide(squares, ctx.count, dtype=a.dtype)
 
     def backward(ctx, g):
         keepdim = {"dim": ctx.options["dim"], "keepdim": ctx.options["keepdim"]}
-        return restore_dims(g, ctx.shapes[0], **keepdim) * ctx.apart * np.divide(2, ctx.count, dtype=g.dtype)
+        with np.errstate(all="ignore"):
+            return restore_dims(g, ctx.shapes[0], **keepdim) * ctx.apart * np.divide(2, ctx.count, dtype=g.dtype)
 
 
 class Std(Var):
@@ -355,7 +368,7 @@ class CumProd(Function):
     def backward(ctx, g):
         (a,), out, dim = ctx.inputs, ctx.output, ctx.options["dim"]
         if a.all():
-            return CumSum.backward(ctx, g * out) / a
+            return np.flip(np.cumsum(np.flip(g * out, dim), axis=dim), dim) / a
         a, out, g = (np.moveaxis(x, dim, 0) for x in (a, out, g))
         after = g.copy()
         for i in range(len(a) - 2, -1, -1):  # division is no way around a 0

@@ -373,9 +373,9 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     >>> tt.isclose(tt.tensor([1.0, 2.0]), tt.tensor([1.000001, 2.1]))
     tensor([ True, False])
     """
-    if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
-    return input._wrap(np.asarray(np.isclose(*input._promote(input.array, other.array), rtol, atol, equal_nan)))
+    if input.dtype is not other.dtype or rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: {input.dtype} and {other.dtype} must match, {rtol} and {atol} not be negative")
+    return input._wrap(np.asarray(np.isclose(input.array, other.array, rtol, atol, equal_nan)))
 
 
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

@@ -15,9 +15,9 @@ from ._tensor_str import return_type
 
 __all__ = [
     "addmm", "addmv", "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "baddbmm", "bincount", "bmm",
-    "cdist", "count_nonzero", "cumprod", "cumsum", "dot", "einsum", "ger", "inner", "logsumexp", "matmul",
-    "max", "mean", "median", "min", "mm", "mv", "nansum", "norm", "outer", "prod", "sort", "std",
-    "std_mean", "sum", "tensordot", "topk", "trace", "unique", "var", "var_mean",
+    "cdist", "count_nonzero", "cumprod", "cumsum", "dot", "einsum", "ger", "inner", "logsumexp", "matmul", "max",
+    "mean", "median", "min", "mm", "mv", "nansum", "norm", "outer", "prod", "sort", "std", "std_mean", "sum",
+    "tensordot", "topk", "trace", "unique", "var", "var_mean",
 ]  # fmt: skip
 
 
@@ -41,11 +41,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
 
 
 def mean(input, dim=None, keepdim=False, *, dtype=None):
-    """Return the mean. Raises RuntimeError for ints.
-
-    >>> tt.mean(tt.tensor([1.0, 2.0, 6.0]))
-    tensor(3.)
-    """
+    """Return the mean. Raises RuntimeError for ints."""
     return call("Mean", _cast(input, dtype), dim=_over(input, dim), keepdim=keepdim)
 
 
@@ -55,11 +51,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 
 def prod(input, dim=None, keepdim=False, *, dtype=None):
-    """Return the product, along one dim or of all elements; ints and bools multiply in int64.
-
-    >>> tt.prod(tt.tensor([[1, 2], [3, 4]]), dim=0)
-    tensor([3, 8])
-    """
+    """Return the product, along one dim or of all elements; ints and bools multiply in int64."""
     return call("Prod", _cast(input, dtype), dim=_over(input, dim), keepdim=keepdim)
 
 
@@ -93,11 +85,7 @@ def _extreme(op, of_two, find, input, dim, keepdim):
 
 
 def amax(input, dim=(), keepdim=False):
-    """Return the largest elements; equal ones share the gradient.
-
-    >>> tt.amax(tt.tensor([[1, 5], [7, 3]]), dim=(0, 1))
-    tensor(7)
-    """
+    """Return the largest elements; equal ones share the gradient."""
     return call("Amax", input, dim=_filled(input, dim), keepdim=keepdim)
 
 
@@ -116,11 +104,7 @@ def _filled(input, dim):
 
 
 def argmax(input, dim=None, keepdim=False):
-    """Return the index of the largest element, flattened or along dim. int64.
-
-    >>> tt.argmax(tt.tensor([[1, 5], [7, 3]]), dim=0)
-    tensor([1, 0])
-    """
+    """Return the index of the largest element, flattened or along dim. int64."""
     return input._wrap(np.asarray(input.array.argmax(_filled(input, dim), keepdims=keepdim), np.int64))
 
 
@@ -130,11 +114,7 @@ def argmin(input, dim=None, keepdim=False):
 
 
 def all(input, dim=None, keepdim=False):
-    """Return whether all elements are true (uint8 for uint8).
-
-    >>> tt.all(tt.tensor([[True, False], [True, True]]), dim=1)
-    tensor([False,  True])
-    """
+    """Return whether all elements are true (uint8 for uint8)."""
     return _truth(input, input.array.all(_over(input, dim), keepdims=keepdim))
 
 
@@ -244,11 +224,7 @@ def sort(input, dim=-1, descending=False, stable=False):
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
-    """Return the indices that put the elements in order along dim. int64.
-
-    >>> tt.argsort(tt.tensor([3, 1, 2]))
-    tensor([1, 2, 0])
-    """
+    """Return the indices that put the elements in order along dim. int64."""
     dim, array = wrap_dim(dim, input.ndim), np.atleast_1d(input.array)
     if not descending:
         order = np.argsort(array, dim, stable=True)
@@ -274,8 +250,10 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 def median(input, dim=None, keepdim=False):
     """Return the middle element (of an even number the lower), or the named tuple (values, indices) along dim."""
     if dim is None:
-        return median(input.reshape(-1), 0).values
+        return median(input.reshape(-1), 0).values if input.numel() else mean(input)
     dim, order = wrap_dim(dim, input.ndim), argsort(input, dim)
+    if input.ndim and not input.shape[dim]:
+        raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")
     if input.ndim:
         n, nans = input.shape[dim], np.isnan(input.array).sum(dim, keepdims=True)
         order = order.gather(dim, input._wrap(np.where(nans, n - nans, (n - 1) // 2)))
@@ -300,11 +278,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 
 def bincount(input, weights=None, minlength=0):
-    """Return how often each of 0, 1, 2, ... occurs, or the sum of its weights.
-
-    >>> tt.bincount(tt.tensor([0, 2, 2]))
-    tensor([1, 0, 2])
-    """
+    """Return how often each of 0, 1, 2, ... occurs, or the sum of its weights."""
     if input.ndim != 1 or input.array.dtype.kind not in "iu" or (input.array < 0).any():
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs")
     counts = np.bincount(input.array, None if weights is None else weights.array, minlength)
@@ -360,12 +334,7 @@ baddbmm = _added("baddbmm", bmm, "batch1 @ batch2")
 
 
 def outer(input, vec2):
-    """Return the products of each element of a vector with each of another: (n,), (m,) -> (n, m).
-
-    >>> tt.outer(tt.tensor([1, 2]), tt.tensor([3, 4]))
-    tensor([[3, 4],
-            [6, 8]])
-    """
+    """Return the products of each element of a vector with each of another: (n,), (m,) -> (n, m)."""
     if input.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(f"outer: expected vectors, got shapes {tuple(input.shape)} and {tuple(vec2.shape)}")
     return input.unsqueeze(1) * vec2
@@ -387,12 +356,15 @@ def trace(input):
 
 
 def tensordot(a, b, dims=2):
-    """Return the sums of products over the last dims of a and the first of b, or over (dims of a, dims of b).
-
-    >>> tt.tensordot(tt.ones(2, 3, 5), tt.ones(3, 5, 7)).shape
-    torch.Size([2, 7])
-    """
+    """Return the sums of products over the last dims of a and the first of b, or over (dims of a, dims of b)."""
+    if isinstance(dims, int) and dims > builtins.min(a.ndim, b.ndim):
+        raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
     left, right = (range(a.ndim - dims, a.ndim), range(dims)) if isinstance(dims, int) else dims
+    sizes = [(a.shape[i], b.shape[j]) for i, j in zip(left, right, strict=False)]
+    if len(left) != len(right) or [n for n, m in sizes if n != m and 1 not in (n, m)]:
+        raise RuntimeError(
+            f"tensordot: dims {list(left)} and {list(right)} of shapes {a.shape} and {b.shape} do not match"
+        )
     names = list(string.ascii_letters[: a.ndim + b.ndim])
     terms = names[: a.ndim], names[a.ndim :]
     out = "".join(names)
@@ -412,7 +384,7 @@ def einsum(equation, *operands):
     >>> tt.einsum("ii", tt.tensor([[1, 2], [3, 4]]))
     tensor(5)
     """
-    operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    operands = tuple(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):

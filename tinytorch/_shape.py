@@ -9,11 +9,10 @@ from ._tensor_base import TensorBase, as_shape, call, view_of, wrap_dim, wrap_di
 from .shapes import broadcast_shapes
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone",
-    "concat", "concatenate", "diag", "diag_embed", "diagonal", "flatten", "flip",
-    "hstack", "meshgrid", "moveaxis", "movedim", "narrow", "permute", "ravel", "repeat_interleave",
-    "reshape", "roll", "select", "split", "squeeze", "stack", "swapaxes", "swapdims", "t", "tensor_split", "tile",
-    "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "vstack",
+    "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concat",
+    "concatenate", "flatten", "flip", "hstack", "meshgrid", "moveaxis", "movedim", "narrow", "permute", "ravel",
+    "repeat_interleave", "reshape", "roll", "select", "split", "squeeze", "stack", "swapaxes", "swapdims", "t",
+    "tensor_split", "tile", "transpose", "unbind", "unflatten", "unsqueeze", "vstack",
 ]  # fmt: skip
 
 
@@ -28,20 +27,12 @@ def reshape(input, *sizes, shape=()):
 
 
 def permute(input, *sizes, dims=()):
-    """Return a view with the dimensions in the given order.
-
-    >>> tt.permute(tt.zeros(2, 3, 5), (2, 0, 1)).shape
-    torch.Size([5, 2, 3])
-    """
+    """Return a view with the dimensions in the given order."""
     return view_of(call("Permute", input, dims=as_shape(sizes or (dims,), lowest=None)), input)
 
 
 def transpose(input, dim0, dim1):
-    """Return a view with two dimensions swapped.
-
-    >>> tt.zeros(2, 3, 5).transpose(0, -1).shape
-    torch.Size([5, 3, 2])
-    """
+    """Return a view with two dimensions swapped."""
     dims = list(range(input.ndim))
     a, b = wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim)
     if dims:
@@ -60,11 +51,7 @@ def t(input):
 
 
 def movedim(input, source, destination):
-    """Return a view with the dimensions of source at the places of destination: ints or tuples of ints.
-
-    >>> tt.zeros(2, 3, 5).movedim(0, -1).shape
-    torch.Size([3, 5, 2])
-    """
+    """Return a view with the dimensions of source at the places of destination: ints or tuples of ints."""
     source, destination = ((x,) if isinstance(x, int) else x for x in (source, destination))
     if len(source) != len(destination):
         raise RuntimeError(f"movedim: {source} and {destination} differ in length")
@@ -78,11 +65,7 @@ moveaxis = movedim
 
 
 def flatten(input, start_dim=0, end_dim=-1):
-    """Return the tensor with the dimensions from start to end, both included, as one.
-
-    >>> tt.zeros(2, 3, 5).flatten(1).shape
-    torch.Size([2, 15])
-    """
+    """Return the tensor with the dimensions from start to end, both included, as one."""
     first, last = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
@@ -100,12 +83,8 @@ def ravel(input):
 
 
 def unflatten(input, dim, sizes):
-    """Return the tensor with one dimension as several; one size may be -1.
-
-    >>> tt.zeros(2, 6).unflatten(1, (3, -1)).shape
-    torch.Size([2, 3, 2])
-    """
-    dim, sizes = wrap_dim(dim, input.ndim), as_shape((sizes,), lowest=-1)
+    """Return the tensor with one dimension as several; one size may be -1."""
+    dim, sizes = _dim_of(input, dim), as_shape((sizes,), lowest=-1)
     parts = math.prod(sizes)
     if not sizes or (parts != input.shape[dim] if -1 not in sizes else input.shape[dim] % (parts or 1)):
         raise RuntimeError(
@@ -135,11 +114,7 @@ def unsqueeze(input, dim):
 
 
 def squeeze(input, dim=None):
-    """Return a view without the dimensions of size 1, or without those of them that dim, one or several, names.
-
-    >>> tt.zeros(1, 3, 1).squeeze().shape
-    torch.Size([3])
-    """
+    """Return a view without the dimensions of size 1, or without those of them that dim, one or several, names."""
     drop = range(input.ndim) if dim is None else wrap_dims((dim,) if isinstance(dim, int) else dim, input.ndim) or ()
     return reshape(input, [size for i, size in enumerate(input.shape) if size != 1 or i not in drop])
 
@@ -162,9 +137,7 @@ def expand_as(input, other):
     return expand(input, other.shape)
 
 
-def broadcast_to(input, size):
-    """Return a view stretched to a shape."""
-    return expand(input, size)
+broadcast_to = expand
 
 
 def broadcast_tensors(*tensors):
@@ -180,9 +153,9 @@ def meshgrid(*tensors, indexing="ij"):
     tensor([[3, 4, 5],
             [3, 4, 5]])
     """
-    tensors = tensors[0] if isinstance(tensors[0], (list, tuple)) else tensors
-    if indexing not in ("ij", "xy") or builtins.max(x.ndim for x in tensors) > 1:
-        raise RuntimeError(f"meshgrid: expected vectors and indexing 'ij' or 'xy', got {indexing!r}")
+    tensors = tuple(tensors[0]) if isinstance(tensors[0], (list, tuple)) else tensors
+    if indexing not in ("ij", "xy") or builtins.max(x.ndim for x in tensors) > 1 or len({x.dtype for x in tensors}) > 1:
+        raise RuntimeError(f"meshgrid: expected vectors of one dtype and indexing 'ij' or 'xy', got {indexing!r}")
     dims = list(range(len(tensors)))
     if indexing == "xy":
         dims[:2] = dims[:2][::-1]
@@ -191,12 +164,7 @@ def meshgrid(*tensors, indexing="ij"):
 
 
 def repeat(input, *sizes, repeats=()):
-    """Return the tensor laid out so many times along each dimension, new ones in front.
-
-    >>> tt.tensor([1, 2]).repeat(2, 2)
-    tensor([[1, 2, 1, 2],
-            [1, 2, 1, 2]])
-    """
+    """Return the tensor laid out so many times along each dimension, new ones in front."""
     counts = as_shape(sizes or (repeats,))
     if len(counts) < input.ndim:
         raise RuntimeError(f"repeat: {len(counts)} counts for the {input.ndim} dimensions of the tensor")
@@ -214,12 +182,7 @@ def tile(input, *sizes, dims=()):
 
 
 def repeat_interleave(input, repeats, dim=None, *, output_size=None):
-    """Return the tensor with each part along dim so many times in a row; repeats is an int or one for each part.
-
-    >>> tt.tensor([[1, 2], [3, 4]]).repeat_interleave(2, dim=1)
-    tensor([[1, 1, 2, 2],
-            [3, 3, 4, 4]])
-    """
+    """Return the tensor with each part along dim so many times in a row; repeats is an int or one for each part."""
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim, repeats = wrap_dim(dim, input.ndim), repeats.array if isinstance(repeats, TensorBase) else repeats
@@ -243,8 +206,13 @@ def cat(tensors, dim=0):
     """
     if len(tensors) == 0:
         raise ValueError("cat(): expected a non-empty list of tensors")
-    if len({x.ndim for x in tensors}) > 1:  # PyTorch lets an empty vector stand beside any shape
-        tensors = [x for x in tensors if x.array.shape != (0,)]
+    full = [x for x in tensors if x.array.shape != (0,)]
+    if not full:
+        dim = 0
+    elif len(full) < len(tensors) and full[0].ndim != 1:  # PyTorch lets an empty vector stand beside any shape
+        shape = list(full[0].shape)
+        shape[wrap_dim(dim, len(shape))] = 0
+        tensors = [reshape(x, shape) if x.array.shape == (0,) else x for x in tensors]
     return call("Cat", *tensors, dim=dim)
 
 
@@ -300,11 +268,7 @@ def select(input, dim, index):
 
 
 def narrow(input, dim, start, length):
-    """Return a view of so many parts along dim, from start on.
-
-    >>> tt.arange(5).narrow(0, 1, 3)
-    tensor([1, 2, 3])
-    """
+    """Return a view of so many parts along dim, from start on."""
     dim, start = _dim_of(input, dim), int(start)
     start += input.shape[dim] if start < 0 else 0
     if length < 0 or not 0 <= start <= input.shape[dim] - length:
@@ -381,6 +345,8 @@ def roll(input, shifts, dims=None):
     if dims is None or dims == ():
         return reshape(roll(reshape(input, -1), shifts, 0), input.shape)
     shifts, dims = ((x,) if isinstance(x, int) else tuple(x) for x in (shifts, dims))
+    if input.ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align: {len(shifts)} shifts, {len(dims)} dims")
     return call("Roll", input, shifts=shifts, dims=tuple(wrap_dim(dim, input.ndim) for dim in dims))
@@ -396,84 +362,16 @@ def flip(input, *sizes, dims=()):
     return call("Flip", input, dims=wrap_dims(as_shape(sizes or (dims,), lowest=None), input.ndim) or ())
 
 
-def tril(input, diagonal=0):
-    """Return the matrices with 0 above the diagonal, which lies so many places to the right.
-
-    >>> tt.tril(tt.ones(2, 3))
-    tensor([[1., 0., 0.],
-            [1., 1., 0.]])
-    """
-    return call("Where", input._wrap(_below(input, diagonal)), input, False)
-
-
-def triu(input, diagonal=0):
-    """Return the matrices with 0 below the diagonal, which lies so many places to the right."""
-    return call("Where", input._wrap(_below(input, diagonal - 1)), False, input)
-
-
-def _below(input, diagonal):
-    if input.ndim < 2:
-        raise RuntimeError("tril and triu need at least 2 dimensions")
-    return np.tri(*input.array.shape[-2:], diagonal, np.bool_)
-
-
-def diagonal(input, offset=0, dim1=0, dim2=1):
-    """Return a view of the diagonals of two dimensions, as the last dimension.
-
-    >>> tt.arange(6).reshape(2, 3).diagonal(1)
-    tensor([1, 5])
-    """
-    dims = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
-    if dims[0] == dims[1]:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return view_of(call("Diagonal", input, offset=offset, dims=dims), input)
-
-
-def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Return zeros with the last dimension of input on the diagonals of two new dimensions."""
-    dims = wrap_dim(dim1, input.ndim + 1), wrap_dim(dim2, input.ndim + 1)
-    if dims[0] == dims[1]:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return call("DiagEmbed", input, offset=offset, dims=dims)
-
-
-def diag(input, diagonal=0):
-    """Return a matrix with a vector on its diagonal, or the diagonal of a matrix.
-
-    >>> tt.diag(tt.tensor([1, 2]))
-    tensor([[1, 0],
-            [0, 2]])
-    """
-    if input.ndim not in (1, 2):
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
-    return diag_embed(input, diagonal) if input.ndim == 1 else clone(input.diagonal(diagonal))
-
-
 def unfold(input, dimension, size, step):
-    """Return a view of the windows of a size along a dimension, each a step after the last.
-
-    >>> tt.arange(5).unfold(0, 2, 3)
-    tensor([[0, 1],
-            [3, 4]])
-    """
+    """Return a view of the windows of a size along a dimension, each a step after the last."""
     return view_of(call("Windows", input, dim=wrap_dim(dimension, input.ndim), size=size, step=step), input)
 
 
 def clone(input, *, memory_format=None):
-    """Return a copy.
-
-    >>> x = tt.tensor([1, 2])
-    >>> y = x.clone().fill_(7)
-    >>> x, y
-    (tensor([1, 2]), tensor([7, 7]))
-    """
+    """Return a copy."""
     return call("Clone", input)
 
 
 def contiguous(input, memory_format=None):
-    """Return this tensor, or a copy in row order when its elements lie in another.
-
-    >>> tt.zeros(2, 3).T.contiguous().stride()
-    (2, 1)
-    """
+    """Return this tensor, or a copy in row order when its elements lie in another."""
     return input if input.is_contiguous() else call("Clone", input, order="C")

@@ -39,6 +39,20 @@ def in_place(operation):
     return method
 
 
+def _reshaped(operation):
+    """Return a method that makes the tensor itself the view that `operation(tensor, ...)` returns."""
+
+    def method(self, *args, **options):
+        self._source()  # RuntimeError for a leaf that requires grad
+        view = operation(self, *args, **options)
+        self.array, self.grad_fn, self._requires_grad = view.array, view.grad_fn, view._requires_grad
+        return self
+
+    method.__name__ = method.__qualname__ = f"{operation.__name__}_"
+    method.__doc__ = f"Do `{operation.__name__}` in place and return the tensor itself."
+    return method
+
+
 def _conversion(name, kind):
     def method(self, memory_format=None):
         return self.to(kind)
@@ -55,6 +69,7 @@ def _aliases():
         names = set(module.__all__ + _NO_FUNCTIONS.split()) - set(_NO_METHODS.split())
         found |= {name: getattr(module, name) for name in names if hasattr(module, name)}
     found |= {name: _conversion(name, kind) for name, kind in _CONVERSIONS.items()}
+    found |= {f"{name}_": _reshaped(found[name]) for name in ("squeeze", "t", "transpose", "unsqueeze")}
     found |= {f"{name}_": in_place(found[name]) for name in _IN_PLACE.split()}
     return found | {f"__{new}__": found[old] for new, old in (pair.split("=") for pair in _OPERATORS.split())}
 

@@ -27,7 +27,7 @@ class TensorMethods(TensorAliases):
         self.array = value.array
 
     def to(self, *args, dtype=None, device=None, copy=False, non_blocking=False):
-        """Return this tensor, or a copy converted to another dtype: to(dtype), to(device), to(device, dtype), to(other).
+        """Return this tensor, or a copy of another dtype: to(dtype), to(device), to(device, dtype), to(other tensor).
 
         >>> tt.tensor([1.9, -1.9]).to(tt.int64)
         tensor([ 1, -1])

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from ._dtype import as_float
-from ._pointwise import sigmoid, tanh  # noqa: F401 - they are functions of nn.functional too
+from ._pointwise import abs, sigmoid, tanh  # noqa: F401 - they are functions of nn.functional too
 from ._tensor_base import wrap_dim
 from .tensor import Function
 
@@ -171,9 +171,9 @@ def _tanh_to_cdf(out, a):
 
 
 class SiLU(Function):
-    """out = a * s, s = sigmoid(a).  dL/da = g * s * (1 + a * (1 - s)) = g * (s + out * (1 - s))."""
+    """out = a * s, s = sigmoid(a).  dL/da = g * s * (1 + a * (1 - s))."""
 
-    saves = "output"
+    saves = "inputs"
 
     def forward(ctx, a):
         """Return a * sigmoid(a)."""
@@ -181,9 +181,11 @@ class SiLU(Function):
         return a * ctx.sigmoid
 
     def backward(ctx, g):
+        (a,) = ctx.inputs
         out = 1 - ctx.sigmoid
-        out *= ctx.output
-        out += ctx.sigmoid
+        out *= a
+        out += 1
+        out *= ctx.sigmoid
         out *= g
         return out
 
@@ -275,8 +277,9 @@ class Hardtanh(Function):
         return g * ((a > ctx.options["min_val"]) & (a < ctx.options["max_val"]))
 
 
-def _run(op, input, inplace, **options):
-    return input._keep(op.apply(input._source(), **options)) if inplace else op.apply(input, **options)
+def _run(function, input, inplace, **options):
+    """Return function(input, **options), put where input's numbers were if inplace."""
+    return input._keep(function(input._source(), **options)) if inplace else function(input, **options)
 
 
 def relu(input, inplace=False):
@@ -285,7 +288,7 @@ def relu(input, inplace=False):
     >>> tt.nn.functional.relu(tt.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return _run(ReLU, input, inplace)
+    return _run(ReLU.apply, input, inplace)
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
@@ -294,12 +297,12 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
     >>> tt.nn.functional.leaky_relu(tt.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1000,  2.0000])
     """
-    return _run(LeakyReLU, input, inplace, negative_slope=negative_slope)
+    return _run(LeakyReLU.apply, input, inplace, negative_slope=negative_slope)
 
 
 def elu(input, alpha=1.0, inplace=False):
     """Return the elements, a negative x as alpha * (e^x - 1)."""
-    return _run(ELU, input, inplace, alpha=alpha)
+    return _run(ELU.apply, input, inplace, alpha=alpha)
 
 
 def gelu(input, approximate="none"):
@@ -313,7 +316,7 @@ def gelu(input, approximate="none"):
 
 def silu(input, inplace=False):
     """Return x * sigmoid(x) for each element x."""
-    return _run(SiLU, input, inplace)
+    return _run(SiLU.apply, input, inplace)
 
 
 def softplus(input, beta=1.0, threshold=20.0):
@@ -330,7 +333,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """Return the elements, at least min_val and at most max_val."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return _run(Hardtanh, input, inplace, min_val=min_val, max_val=max_val)
+    return _run(Hardtanh.apply, input, inplace, min_val=min_val, max_val=max_val)
 
 
 def relu6(input, inplace=False):
@@ -340,7 +343,37 @@ def relu6(input, inplace=False):
 
 def mish(input, inplace=False):
     """Return x * tanh(softplus(x)) for each element x."""
-    return input.mul_(tanh(softplus(input))) if inplace else input * tanh(softplus(input))
+    return _run(lambda x: x * tanh(softplus(x)), input, inplace)
+
+
+def selu(input, inplace=False):
+    """Return 1.0507 * elu(x, 1.6733) for each element x: keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return _run(lambda x: elu(x, 1.6732632423543772) * 1.0507009873554805, input, inplace)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """Return the elements, a negative x as alpha * (e^(x / alpha) - 1)."""
+    return _run(lambda x: elu(x / alpha) * alpha, input, inplace)
+
+
+def hardsigmoid(input, inplace=False):
+    """Return (x + 3) / 6 for each element x, at least 0 and at most 1."""
+    return _run(lambda x: relu6(x + 3) / 6, input, inplace)
+
+
+def hardswish(input, inplace=False):
+    """Return x * hardsigmoid(x) for each element x."""
+    return _run(lambda x: x * hardsigmoid(x), input, inplace)
+
+
+def softsign(input):
+    """Return x / (1 + |x|) for each element x."""
+    return input / (abs(input) + 1)
+
+
+def tanhshrink(input):
+    """Return x - tanh(x) for each element x."""
+    return input - tanh(input)
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):

@@ -116,7 +116,7 @@ def scaled_dot_product_attention(
 
 
 class ChunkedAttention(Function):
-    """out as in Attention, for one chunk of keys at a time: memory grows with the length, not with its square.
+    """Give what Attention gives, for one chunk of keys at a time: memory grows with the length, not with its square.
 
     Going through the keys, the rows keep their largest score so far, the sum of e^(score - largest) and the
     weighted sum of values; both sums shrink by e^(old - new) when the largest grows. Backward computes each chunk's

@@ -147,7 +147,8 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     if None in wanted:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     grads = [None] * len(outputs) if grad_outputs is None else _as_tuple(grad_outputs)
-    found = run_backward(*starts(outputs, grads, create_graph), bool(retain_graph), wanted)
+    edges, first = starts(outputs, grads, create_graph)
+    found = run_backward(edges, first, bool(retain_graph), wanted)
     if not allow_unused and any(g is None for g in found):
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. "
@@ -350,6 +351,8 @@ def checkpoint(function, *args, use_reentrant=False, preserve_rng_state=True, **
 
 class _Checkpoint(_TensorNode):
     """A call that runs again when its gradient is asked for."""
+
+    parameters: list  # the leaves that function uses beside its arguments
 
     def __init__(self, function, args, kwargs, preserve):
         self.call = function, args, kwargs

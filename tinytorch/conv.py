@@ -63,6 +63,16 @@ def conv2d_loops(x, weight, stride=1, padding=0):
     return out
 
 
+def places(x, size, kernel, stride, dilation):
+    """Yield, for each place (i, j) in a window, (place, view of x): what all `size` windows have there.
+
+    x: (A, H, W, ...) -> views (A, *size, ...). The only loop: over the few places of one window.
+    """
+    (sh, sw), (dh, dw) = as_tuple(stride), as_tuple(dilation)
+    for i, j in np.ndindex(*kernel):
+        yield (i, j), x[:, i * dh : i * dh + size[0] * sh : sh, j * dw : j * dw + size[1] * sw : sw]
+
+
 def im2col(x, kernel_size, stride=1, padding=0, dilation=1):
     """Return all windows of x as columns: array (N, C, H, W) -> (C * kh * kw, oh * ow * N), a copy.
 
@@ -75,14 +85,14 @@ def im2col(x, kernel_size, stride=1, padding=0, dilation=1):
            [4., 5.]])
     """
     n, c, h, w = x.shape
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (as_tuple(option) for option in (kernel_size, stride, padding, dilation))
-    size = conv_output_shape((h, w), (kh, kw), stride, padding, dilation)
+    kernel, (ph, pw) = as_tuple(kernel_size), as_tuple(padding)
+    size = conv_output_shape((h, w), kernel, stride, padding, dilation)
     padded = np.zeros((c, h + 2 * ph, w + 2 * pw, n), x.dtype)
     padded[:, ph : ph + h, pw : pw + w] = x.transpose(1, 2, 3, 0)
-    span = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))
-    windows = windows[:, ::sh, ::sw, :, ::dh, ::dw]  # (C, oh, ow, N, kh, kw), still a view
-    return windows.transpose(0, 4, 5, 1, 2, 3).reshape(c * kh * kw, math.prod(size) * n)
+    columns = np.empty((c, *kernel, *size, n), x.dtype)
+    for (i, j), view in places(padded, size, kernel, stride, dilation):
+        columns[:, i, j] = view
+    return columns.reshape(c * math.prod(kernel), math.prod(size) * n)
 
 
 def col2im(columns, shape, kernel_size, stride=1, padding=0, dilation=1):
@@ -99,17 +109,9 @@ def col2im(columns, shape, kernel_size, stride=1, padding=0, dilation=1):
     size = conv_output_shape((h, w), kernel, stride, padding, dilation)
     parts = columns.reshape(c, *kernel, *size, n)
     out = np.zeros((c, h + 2 * ph, w + 2 * pw, n), columns.dtype)
-    views = places(out, size, kernel, as_tuple(stride), as_tuple(dilation))
-    for (i, j), view in zip(np.ndindex(*kernel), views, strict=True):
+    for (i, j), view in places(out, size, kernel, stride, dilation):
         view += parts[:, i, j]
     return np.ascontiguousarray(out[:, ph : ph + h, pw : pw + w].transpose(3, 0, 1, 2))
-
-
-def places(x, size, kernel, stride, dilation):
-    """Yield, for each place (i, j) in a window, a view of x (A, H, W, ...): what all `size` windows have there."""
-    (sh, sw), (dh, dw) = stride, dilation
-    for i, j in np.ndindex(*kernel):
-        yield x[:, i * dh : i * dh + size[0] * sh : sh, j * dw : j * dw + size[1] * sw : sw]
 
 
 class Convolution(Function):
@@ -130,9 +132,9 @@ class Convolution(Function):
         fits = x.shape[1] == groups * weight.shape[1] and filters % groups == 0
         if not fits or (bias is not None and bias.shape != (filters,)):
             raise RuntimeError(f"conv: {groups} groups, weight {weight.shape} and input {x.shape} do not fit together")
-        kernel = weight.shape[2:]
-        size = conv_output_shape(x.shape[2:], kernel, stride, padding, dilation)
-        ctx.columns = im2col(x, kernel, stride, padding, dilation).reshape(groups, -1, math.prod(size) * n)
+        size = conv_output_shape(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        columns = im2col(x, weight.shape[2:], stride, padding, dilation)
+        ctx.columns = columns.reshape(groups, len(columns) // groups, math.prod(size) * n)
         out = MatMul.multiply(weight.reshape(groups, filters // groups, -1), ctx.columns)
         out = out.reshape(filters, *size, n)
         if bias is not None:
@@ -141,12 +143,11 @@ class Convolution(Function):
 
     def backward(ctx, g):
         x, weight, _ = ctx.inputs
-        groups = ctx.options["groups"]
+        groups, *options = (ctx.options[name] for name in ("groups", "stride", "padding", "dilation"))
         g = g.transpose(1, 2, 3, 0).reshape(groups, len(weight) // groups, -1)
         gx = gw = gb = None
         if ctx.needs_input_grad[0]:
             columns = MatMul.multiply(weight.reshape(*g.shape[:2], -1).swapaxes(1, 2), g)
-            options = (ctx.options[name] for name in ("stride", "padding", "dilation"))
             gx = col2im(columns, x.shape, weight.shape[2:], *options)
         if ctx.needs_input_grad[1]:
             gw = MatMul.multiply(g, ctx.columns.swapaxes(1, 2)).reshape(weight.shape)
@@ -191,8 +192,8 @@ class Im2Col(Function):
 
     def forward(ctx, x, **options):
         columns = im2col(x, **options)
-        places = math.prod(conv_output_shape(x.shape[2:], **options))
-        return np.ascontiguousarray(columns.reshape(len(columns), places, len(x)).transpose(2, 0, 1))
+        count = math.prod(conv_output_shape(x.shape[2:], **options))
+        return np.ascontiguousarray(columns.reshape(len(columns), count, len(x)).transpose(2, 0, 1))
 
     def backward(ctx, g):
         return col2im(g.transpose(1, 2, 0), *ctx.shapes, **ctx.options)
@@ -245,7 +246,7 @@ class PoolWindows:
 
     def places(self, padded):
         """Return, for each place in a window, a view of padded (A, H', W'): what all windows have there."""
-        return list(places(padded, self.size, self.kernel, self.stride, self.dilation))
+        return [view for _, view in places(padded, self.size, self.kernel, self.stride, self.dilation)]
 
     def fold(self, ufunc, padded):
         """Return ufunc (np.maximum, np.add) over each window, (A, oh, ow): over its rows, then over its columns."""
@@ -264,7 +265,7 @@ class PoolWindows:
 
 
 def _fold(ufunc, views):
-    first, *rest = views
+    first, *rest = (view for _, view in views)
     out = ufunc(first, rest[0]) if rest else first.copy()
     for view in rest[1:]:
         ufunc(out, view, out=out)

@@ -15,9 +15,9 @@ from .tensor import Function, Tensor
 
 __all__ = [
     "Generator", "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
-    "get_rng_state", "initial_seed", "linspace", "logspace", "manual_seed", "normal", "ones", "ones_like", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state", "tensor",
-    "tril_indices", "triu_indices", "zeros", "zeros_like",
+    "get_rng_state", "initial_seed", "linspace", "manual_seed", "normal", "ones", "ones_like", "rand", "rand_like",
+    "randint", "randn", "randn_like", "randperm", "seed", "set_rng_state", "tensor", "tril_indices", "triu_indices",
+    "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -85,11 +85,7 @@ def zeros(*sizes, size=(), dtype=None, device=None, requires_grad=False):
 
 
 def ones(*sizes, size=(), dtype=None, device=None, requires_grad=False):
-    """Make a tensor of ones.
-
-    >>> tt.ones((2,), dtype=tt.int64)
-    tensor([1, 1])
-    """
+    """Make a tensor of ones."""
     return _filled(as_shape(sizes or (size,)), 1, dtype, device, requires_grad)
 
 
@@ -99,31 +95,18 @@ def empty(*sizes, size=(), dtype=None, device=None, requires_grad=False, memory_
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
-    """Make a tensor of one value; the dtype follows the value as in `tensor`.
-
-    >>> tt.full((2, 2), 7)
-    tensor([[7, 7],
-            [7, 7]])
-    """
+    """Make a tensor of one value; the dtype follows the value as in `tensor`."""
     value = Tensor(fill_value)
     return _filled(as_shape((size,)), value.item(), dtype or value.dtype, device, requires_grad)
 
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None):
-    """Make zeros of the shape and dtype of a tensor.
-
-    >>> tt.zeros_like(tt.tensor([1, 2]))
-    tensor([0, 0])
-    """
+    """Make zeros of the shape and dtype of a tensor."""
     return _filled(input.shape, 0, dtype or input.dtype, device, requires_grad)
 
 
 def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None):
-    """Make ones of the shape and dtype of a tensor.
-
-    >>> tt.ones_like(tt.tensor([0.5, 2.5]))
-    tensor([1., 1.])
-    """
+    """Make ones of the shape and dtype of a tensor."""
     return _filled(input.shape, 1, dtype or input.dtype, device, requires_grad)
 
 
@@ -155,30 +138,15 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
 
 
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
-    """Make `steps` evenly spaced numbers from start to end, both included.
-
-    >>> tt.linspace(0, 1, 5)
-    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
+    """Make `steps` evenly spaced numbers from start to end, both included."""
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
     start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     return _made(np.linspace(start, end, steps), dtype or float32, device, requires_grad)
 
 
-def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
-    """Make base ** start to base ** end, in `steps` steps of one ratio."""
-    powers = linspace(start, end, steps, dtype=float64).array
-    return _made(np.power(float(base), powers), dtype or float32, device, requires_grad)
-
-
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
-    """Make an (n, m) tensor with ones on the diagonal and zeros elsewhere.
-
-    >>> tt.eye(2)
-    tensor([[1., 0.],
-            [0., 1.]])
-    """
+    """Make an (n, m) tensor with ones on the diagonal and zeros elsewhere."""
     if n < 0 or (m or 0) < 0:
         raise RuntimeError(f"a matrix cannot have shape ({n}, {m})")
     return _made(np.eye(n, m), dtype or float32, device, requires_grad)
@@ -271,29 +239,17 @@ def _random(name, shape, dtype, generator, *options):
 
 
 def rand(*sizes, size=(), generator=None, dtype=None, device=None, requires_grad=False):
-    """Make random numbers, uniform in [0, 1).
-
-    >>> tt.rand(2, 3).shape
-    torch.Size([2, 3])
-    """
+    """Make random numbers, uniform in [0, 1)."""
     return _random("random", as_shape(sizes or (size,)), dtype, generator, device, requires_grad)
 
 
 def randn(*sizes, size=(), generator=None, dtype=None, device=None, requires_grad=False):
-    """Make random numbers, normal with mean 0 and variance 1.
-
-    >>> tt.randn(2, 3).dtype
-    torch.float32
-    """
+    """Make random numbers, normal with mean 0 and variance 1."""
     return _random("standard_normal", as_shape(sizes or (size,)), dtype, generator, device, requires_grad)
 
 
 def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """Make random ints, low <= number < high; randint(high, size) starts at 0. int64.
-
-    >>> tt.randint(5, 6, (3,))
-    tensor([5, 5, 5])
-    """
+    """Make random ints, low <= number < high; randint(high, size) starts at 0. int64."""
     if size is None:
         low, high, size = 0, low, high
     if low >= high:
@@ -312,27 +268,13 @@ def randn_like(input, *, generator=None, dtype=None, device=None, requires_grad=
     return _random("standard_normal", input.shape, dtype or input.dtype, generator, device, requires_grad)
 
 
-def randint_like(input, low, high=None, *, dtype=None, device=None, requires_grad=False, memory_format=None):
-    """Make random ints, low <= number < high, of the shape and dtype of a tensor."""
-    low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
-
-
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """Make the ints 0 ... n - 1 in random order. int64.
-
-    >>> sorted(tt.randperm(4).tolist())
-    [0, 1, 2, 3]
-    """
+    """Make the ints 0 ... n - 1 in random order. int64."""
     return _made((generator or default_generator).rng.permutation(n), dtype or int64, device, requires_grad)
 
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
-    """Make normal random numbers; mean and std are numbers (then give a size) or tensors.
-
-    >>> tt.normal(tt.zeros(3), 2.0).shape
-    torch.Size([3])
-    """
+    """Make normal random numbers; mean and std are numbers (then give a size) or tensors."""
     if size is None:
         mean, std = (x if isinstance(x, Tensor) else Tensor(float(x)) for x in (mean, std))
         size = np.broadcast_shapes(mean.shape, std.shape)

@@ -15,8 +15,6 @@ class TakeRows(Function):
     gradient; scale_grad_by_freq divides a row's gradient by how often it was taken.
     """
 
-    saves = "inputs"
-
     def forward(ctx, indices, table, padding_idx=None, scale_grad_by_freq=False):
         """Return the rows. Raises RuntimeError unless indices are int64 or int32, IndexError outside the table."""
         if indices.dtype not in (np.int64, np.int32):
@@ -25,18 +23,19 @@ class TakeRows(Function):
             raise RuntimeError("'weight' must be 2-D")
         if indices.size and not 0 <= indices.min() <= indices.max() < len(table):
             raise IndexError("index out of range in self")
+        ctx.indices = indices  # all that backward needs: the table may change before
         return table.take(indices, axis=0)
 
     def backward(ctx, g):
-        indices, table = ctx.inputs
-        indices, g = indices.reshape(-1), g.reshape(-1, table.shape[1])
+        rows, width = ctx.shapes[1]
+        indices, g = ctx.indices.reshape(-1), g.reshape(ctx.indices.size, width)
         padding_idx = ctx.options.get("padding_idx")
         if padding_idx is not None:
             keep = indices != padding_idx
             indices, g = indices[keep], g[keep]
         if ctx.options.get("scale_grad_by_freq"):
-            g = g / np.bincount(indices, minlength=len(table))[indices, None]
-        return None, scatter_add(g, indices, len(table))
+            g = g / np.bincount(indices, minlength=rows)[indices, None]
+        return None, scatter_add(g, indices, rows)
 
 
 def scatter_add(values, indices, rows):

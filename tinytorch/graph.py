@@ -14,6 +14,15 @@ from ._tensor_base import TensorBase
 # what a node still has after its arrays were dropped
 _OF_GRAPH = {"options", "edges", "shapes", "needs_input_grad", "shape", "dtype", "hooks", "keepers", "freed"}
 
+_PRINTED = {  # what PyTorch calls an operation, where it has another name; after a / the name of one along a dim
+    "Sum": "Sum/SumBackward1", "Mean": "Mean/MeanBackward1", "Prod": "Prod/ProdBackward1", "Reshape": "View",
+    "Max": "MaxBackward1/Max", "Min": "MinBackward1/Min", "Cast": "ToCopy", "ReLU": "Relu", "GELU": "Gelu",
+    "LogSumExp": "Logsumexp", "CumSum": "Cumsum", "CumProd": "Cumprod", "Norm": "LinalgVectorNorm", "Square": "Pow",
+    "Affine": "Addmm", "LeakyReLU": "LeakyRelu", "CrossEntropy": "NllLoss", "NLL": "NllLoss",
+    "TakeRows": "Embedding", "Clamp": "ClampBackward1", "SiLU": "Silu", "LogAddExp": "Logaddexp",
+    "Windows": "Unfold", "Standardize": "NativeLayerNorm",
+}  # fmt: skip
+
 
 class GradMode:
     """Whether operations are recorded: switched by `no_grad`, `enable_grad` and `inference_mode`."""
@@ -36,7 +45,7 @@ class Node:
     edges: tuple = ()  # for each input (node or leaf, number of the output), or None
     shapes: tuple = ()  # of each input
     needs_input_grad: tuple = ()  # for each input, whether a gradient is wanted
-    shape: tuple = ()  # of the output
+    shape: tuple | None = ()  # of the output; None where there are several
     dtype: Any = None  # of the output, NumPy's
     hooks: tuple = ()  # (number of the output, function from gradient to gradient)
     keepers: tuple = ()  # the same; run after all hooks
@@ -93,7 +102,12 @@ class Node:
 
     def name(self):
         """Return the name that PyTorch prints for such a node."""
-        return f"{type(self).__name__}Backward0"
+        name = type(self).__name__
+        plain, _, with_dim = _PRINTED.get(name, name).partition("/")
+        if name == "MatMul":
+            plain = {"2 2": "Mm", "2 1": "Mv", "1 1": "Dot"}.get("%d %d" % (*map(len, self.shapes),), "UnsafeView")
+        name = with_dim if with_dim and self.options.get("dim") is not None else plain
+        return name if name[-1].isdigit() else f"{name}Backward0"
 
     @property
     def next_functions(self):

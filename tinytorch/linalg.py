@@ -43,10 +43,7 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         return _norm(A, 2, dim, keepdim, dtype)
     moved = A.movedim(dim, (-2, -1)) if dtype is None else A.to(dtype).movedim(dim, (-2, -1))
     values = svdvals(moved) if ord in ("nuc", 2, -2) else moved.abs().sum(-2 if ord in (1, -1) else -1)
-    if ord == "nuc":
-        out = values.sum(-1)
-    else:
-        out = values.amax(-1) if ord > 0 else values.amin(-1)
+    out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord > 0 else values.amin(-1)
     return out[..., None, None].movedim((-2, -1), dim) if keepdim else out
 
 

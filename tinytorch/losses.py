@@ -13,7 +13,7 @@ from ._dtype import as_float
 from ._pointwise import abs, clamp
 from ._reduce import logsumexp  # noqa: F401 - it calls LogSumExp
 from .activations import below_largest, floats, log_softmax, softplus
-from .shapes import restore_dims
+from .shapes import broadcast_shapes, restore_dims
 from .tensor import Function
 
 
@@ -56,7 +56,7 @@ class ClassLoss(Function):
         """
         check_target(a, target, weight)
         rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
-        rows = rows.reshape(-1, a.shape[min(a.ndim - 1, 1)])
+        rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
         target_rows = target.reshape(-1)
         keep = target_rows != ignore_index
         ctx.index = np.where(keep, target_rows, 0)
@@ -88,6 +88,8 @@ def check_target(a, target, weight):
     """Raise what PyTorch raises when the classes in target, or the weights of classes, do not fit a."""
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}")
+    if a.ndim == 0:
+        raise RuntimeError("expected an input with at least a dimension of classes, got a number")
     if a.ndim > 1 and a.shape[:1] != target.shape[:1]:
         batches = f"({len(a)}) to match target batch_size ({target.shape[0] if target.ndim else 0})"
         raise ValueError(f"Expected input batch_size {batches}.")
@@ -208,7 +210,7 @@ def _reduce(losses, reduction, weight=None):
     if reduction == "mean":
         return losses.mean() if weight is None else losses.sum() / weight.sum()
     if reduction == "batchmean":
-        return losses.sum() / losses.shape[0]
+        return losses.sum() / (losses.shape[0] if losses.ndim else 1)
     return losses.sum() if reduction == "sum" else losses
 
 
@@ -338,5 +340,25 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if log_target:
         losses = target.exp() * (target - input)
     else:
-        losses = target * (clamp(target, min=float(np.finfo(target.array.dtype).tiny)).log() - input)
+        losses = target * (target.masked_fill(target == 0, 1.0).log() - input)  # 0 log(0) is 0
     return _reduce(losses, named_reduction(reduction, size_average, reduce))
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """Return input divided by its p-norm along dim, which counts as at least eps.
+
+    >>> tt.nn.functional.normalize(tt.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    result = input / clamp(input.norm(p, dim, True), min=eps)
+    return result if out is None else out.copy_(result)
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-08):
+    """Return the cosine of the angle between x1 and x2 (broadcast) along dim; each norm counts as at least eps.
+
+    >>> tt.nn.functional.cosine_similarity(tt.tensor([[3.0, 4.0]]), tt.tensor([[6.0, 8.0]]))
+    tensor([1.])
+    """
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    return (normalize(x1.expand(shape), 2.0, dim, eps) * normalize(x2.expand(shape), 2.0, dim, eps)).sum(dim)

@@ -80,7 +80,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         return input.clone()
     if input.ndim < 2:
         raise RuntimeError(f"batch_norm: expected (N, C, ...), got shape {tuple(input.shape)}")
-    if training and input.numel() == input.shape[1]:
+    if training and input.numel() == input.shape[1] > 0:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     own = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, part in own.items():
@@ -157,7 +157,7 @@ class BatchNorm2d(BatchNorm1d):
     BatchNorm2d(6, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
 
-    dims = (4,)
+    dims: tuple = (4,)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
@@ -189,8 +189,9 @@ def instance_norm(
     n, channels = input.shape[:2]
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    own = [part if part is None else part.repeat(n) for part in (running_mean, running_var, weight, bias)]
-    out = batch_norm(input.reshape(1, n * channels, *input.shape[2:]), *own, use_input_stats, momentum, eps)
+    own: list = [part if part is None else part.repeat(n) for part in (running_mean, running_var, weight, bias)]
+    images = input.reshape(1, n * channels, *input.shape[2:])
+    out = batch_norm(images, own[0], own[1], own[2], own[3], use_input_stats, momentum, eps)
     for running, moved in zip((running_mean, running_var), own, strict=False):
         if running is not None and use_input_stats:
             running.array[...] = moved.array.reshape(n, channels).mean(axis=0)

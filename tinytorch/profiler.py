@@ -51,7 +51,8 @@ def time_call(function, *args, budget=0.2, clock=time.perf_counter):
 
     Calls per block double until a block lasts 100 steps of the clock, so that the clock is wrong by 1 % at most.
     """
-    enough, calls, times, begin = 100 * clock_step(clock), 1, [], clock()
+    times: list[float] = []
+    enough, calls, begin = 100 * clock_step(clock), 1, clock()
     while len(times) < 5 or clock() - begin < budget:
         start = clock()
         for _ in range(calls):
@@ -87,8 +88,8 @@ class profile:
 
     >>> with tt.profiler.profile() as prof:
     ...     y = tt.ones(2, 3) @ tt.ones(3, 5)
-    >>> len(prof.key_averages())
-    1
+    >>> "Self CPU time total" in prof.key_averages().table()
+    True
     """
 
     active: list = []  # noqa: RUF012 (shared: the profiles that are running)

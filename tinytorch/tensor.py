@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._dtype import as_dtype, as_float, float32, int64
-from ._tensor_base import OPS, as_shape, split_index, view_of, wrap_dim
+from ._tensor_base import OPS, split_index, view_of, wrap_dim
 from ._tensor_methods import TensorMethods
 from .graph import Node, backward, record
 from .shapes import (  # all of module 01, also what only answers use

@@ -153,7 +153,8 @@ class BPETokenizer:
 
         Each round counts all pairs again and merges the most frequent one, of several the smallest.
         """
-        words, pairs = [list(word) for word in self._words(text)], []
+        words = [list(word) for word in self._words(text)]
+        pairs: list[tuple] = []
         while len(pairs) < vocab_size - 256:
             counts: dict = {}
             for word in words:
@@ -175,7 +176,8 @@ class BPETokenizer:
         unique = Counter(self._words(text))
         words, weights = [list(word) for word in unique], list(unique.values())
         counts: dict = {}
-        where, pairs = defaultdict(set), []
+        pairs: list[tuple] = []
+        where = defaultdict(set)
         for i, word in enumerate(words):
             pair_counts(word, counts, weights[i])
             for pair in pairwise(word):

@@ -31,7 +31,7 @@ class Standardize(Function):
 
     def forward(ctx, a, weight=None, bias=None, size=1, eps=1e-5):
         """Return out; x and the rows' scale, 1 / sqrt(variance + eps), stay for backward."""
-        rows = a.reshape(a.size // size, size)
+        rows = a.reshape(math.prod(a.shape) // max(size, 1), size)
         x = rows - row_means(rows) if ctx.centered else rows
         ctx.scale = 1 / np.sqrt(row_means(x, x) + eps)
         ctx.x = x * ctx.scale
@@ -69,11 +69,15 @@ def row_means(a, b=None):
     return np.vecdot(a, b)[:, None] / max(a.shape[1], 1)
 
 
-def _check_rows(input, shape):
+def _row_size(input, shape, *parameters):
+    """Return how many numbers make up a row. Raises RuntimeError when input or parameters do not fit the shape."""
     shape = tuple(shape)
     if input.shape[input.ndim - len(shape) :] != shape or not shape:
         wanted = f"expected input with shape [*, {', '.join(map(str, shape))}]"
         raise RuntimeError(f"Given normalized_shape={list(shape)}, {wanted}, but got input of size{list(input.shape)}")
+    for parameter in parameters:
+        if parameter is not None and parameter.shape != shape:
+            raise RuntimeError(f"weight and bias must have the shape {list(shape)}, got {list(parameter.shape)}")
     return math.prod(shape)
 
 
@@ -85,7 +89,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
     >>> tt.nn.functional.layer_norm(tt.tensor([[1.0, 2.0, 3.0]]), (3,))
     tensor([[-1.2247,  0.0000,  1.2247]])
     """
-    return Standardize.apply(input, weight, bias, size=_check_rows(input, normalized_shape), eps=eps)
+    return Standardize.apply(input, weight, bias, size=_row_size(input, normalized_shape, weight, bias), eps=eps)
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
@@ -96,7 +100,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     >>> tt.nn.functional.rms_norm(tt.tensor([[3.0, 4.0]]), (2,))
     tensor([[0.8485, 1.1314]])
     """
-    size = _check_rows(input, normalized_shape)
+    size = _row_size(input, normalized_shape, weight)
     eps = float(np.finfo(input.array.dtype).eps) if eps is None else eps
     return RootMeanSquare.apply(input, weight, size=size, eps=eps)
 

@@ -19,6 +19,7 @@ import json
 import re
 import sys
 import types
+import warnings
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -95,9 +96,12 @@ def load(name, library):
 
 
 def run(name, library):
-    """Return the numbers that a script returns and the text that it prints."""
-    with library_as_torch(library), contextlib.redirect_stdout(io.StringIO()) as text:
+    """Return the numbers that a script returns and the text that it prints. A NumPy warning is an error."""
+    with library_as_torch(library), contextlib.redirect_stdout(io.StringIO()) as text, warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
         script = load(name, library)
+        if library == "torch":
+            script.torch.set_num_threads(1)  # these sizes are too small for two
         numbers = script.main(script.fill)
     return [float(number) for number in numbers], text.getvalue()
 

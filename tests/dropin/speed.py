@@ -91,7 +91,7 @@ STEPS = {"MLP 784-256-10, batch 64": mlp, "LeNet-5, batch 32": lenet, "GPT 4 x 1
 GROWTH = {
     "operations in a chain": (chain, (1000, 2000, 4000, 8000)),
     "batch of LeNet-5": (lenet, (16, 32, 64, 128)),
-    "batch of the GPT": (gpt, (4, 8, 16, 32)),
+    "batch of the GPT": (gpt, (4, 8, 16)),
 }
 
 

@@ -12,12 +12,6 @@ RANDOM = {
 # Names that a wrapper of PyTorch's samples needs beyond the operator itself and that tinytorch does not have.
 NOT_OFFERED: set[str] = set()
 
-# Where the last digits of float32 are amplified, by how much the tolerance is widened.
-SLACK = {
-    "nn.functional.scaled_dot_product_attention": 4,  # samples have logits of several hundred; exp makes 1e-7 1e-5
-    "nn.functional.interpolate": 2,  # weights of cubic splines cancel
-}
-
 # (start of the operator's name, test of (args, kwargs, difference in words), reason)
 RULES: list = [
     (
