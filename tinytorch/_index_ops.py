@@ -88,8 +88,7 @@ class AsStrided(Function):
 
     def backward(ctx, g):
         strides, shape, part_strides, start, _ = ctx.options["layout"]
-        (base_shape,) = ctx.shapes
-        out = np.ndarray(base_shape, g.dtype, np.zeros(max(1, math.prod(base_shape)), g.dtype), strides=strides)
+        out = _laid_out(ctx.shapes[0], strides, g.dtype)
         stretched = tuple(i for i, step in enumerate(part_strides) if step == 0)
         shape = [1 if i in stretched else size for i, size in enumerate(shape)]
         np.ndarray(shape, g.dtype, out.base, start, part_strides)[...] += g.sum(axis=stretched, keepdims=True)
@@ -104,12 +103,18 @@ class CopySlices(Function):
 
     def backward(ctx, g):
         strides, shape, part_strides, start, _ = ctx.options["layout"]
-        rest = np.ndarray(g.shape, g.dtype, np.empty(g.size, g.dtype), strides=strides)
+        rest = _laid_out(g.shape, strides, g.dtype)
         rest[...] = g
         part = np.ndarray(shape, g.dtype, rest.base, start, part_strides)
         moved = part.copy()
         part[...] = 0
         return rest, moved
+
+
+def _laid_out(shape, strides, dtype):
+    """Return zeros of this shape that lie in memory (`.base`) as these strides say, gaps included."""
+    span = sum((size - 1) * step for size, step in zip(shape, strides, strict=True)) if 0 not in shape else 0
+    return np.ndarray(shape, dtype, np.zeros(span // dtype.itemsize + 1, dtype), strides=strides)
 
 
 class Flip(Function):

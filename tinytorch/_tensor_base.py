@@ -133,7 +133,7 @@ class TensorBase:
     __getitem__: Any
     _promote: Any
     _wrap: Any
-    grad = None
+    _grad: Any = None
     _grad_fn: Any = None
     output_nr = 0  # which of the node's outputs it is
     hooks: tuple = ()  # of a leaf: (0, function from gradient to gradient)
@@ -196,6 +196,21 @@ class TensorBase:
     def is_floating_point(self):
         """Return whether the dtype is a float."""
         return self.dtype.is_floating_point
+
+    @property
+    def grad(self):
+        """The gradient that backward added up here, a tensor, or None. Raises RuntimeError for another shape or dtype."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None and not isinstance(value, TensorBase):
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+        if value is not None and value.array.shape != self.array.shape:
+            raise RuntimeError(f"assigned grad has data of a different size: {value.shape} for {self.shape}")
+        if value is not None and value.array.dtype != self.array.dtype:
+            raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} for {self.dtype}")
+        self._grad = value
 
     @property
     def grad_fn(self):

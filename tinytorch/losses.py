@@ -357,8 +357,8 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
 def cosine_similarity(x1, x2, dim=1, eps=1e-08):
     """Return the cosine of the angle between x1 and x2 (broadcast) along dim; each norm counts as at least eps.
 
-    >>> tt.nn.functional.cosine_similarity(tt.tensor([[3.0, 4.0]]), tt.tensor([[6.0, 8.0]]))
-    tensor([1.])
+    >>> tt.nn.functional.cosine_similarity(tt.tensor([[2.0, 0.0]]), tt.tensor([[-4.0, 0.0]]))
+    tensor([-1.])
     """
     shape = broadcast_shapes(x1.shape, x2.shape)
     return (normalize(x1.expand(shape), 2.0, dim, eps) * normalize(x2.expand(shape), 2.0, dim, eps)).sum(dim)

@@ -226,12 +226,15 @@ class Pow(Function):
     saves = "inputs"
 
     def forward(ctx, a, b):
-        """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints."""
+        """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints.
+
+        (PyTorch raises only where the exponent is a number, and gives 0 where it is a tensor.)
+        """
         a, b = promote(a, b)
         if a.dtype.kind != "f" and (b < 0).any():
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         with np.errstate(all="ignore"):
-            return a**b
+            return (a**b).astype(a.dtype, copy=False)  # NumPy makes small ints of bools
 
     def backward(ctx, g):
         a, b = ctx.inputs

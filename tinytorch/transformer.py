@@ -10,8 +10,8 @@ import numpy as np
 
 from . import _init as init
 from ._dtype import as_dtype, float32
-from .activations import gelu
-from .attention import CausalSelfAttention
+from .activations import gelu, relu
+from .attention import CausalSelfAttention, MultiheadAttention
 from .autograd import no_grad
 from .creation import arange, default_generator
 from .embeddings import Embedding
@@ -148,6 +148,57 @@ class RMSNorm(Module):
     def extra_repr(self):
         """Return the shape and the options."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class TransformerEncoderLayer(Module):
+    """Self-attention and a feedforward network, each with dropout, a residual sum and a normalization.
+
+    The normalization comes after the sum as in Vaswani et al. 2017, or before each part if norm_first. activation: a
+    function, "relu" or "gelu". src (L, N, d_model), or (N, L, d_model) if batch_first -> the same shape.
+    """
+
+    def __init__(
+        self,
+        d_model,
+        nhead,
+        dim_feedforward=2048,
+        dropout=0.1,
+        activation=relu,
+        layer_norm_eps=1e-05,
+        batch_first=False,
+        norm_first=False,
+        bias=True,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype)
+        self.linear1 = Linear(d_model, dim_feedforward, bias, dtype=dtype)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        self.norm_first = norm_first
+        if isinstance(activation, str) and activation not in ("relu", "gelu"):
+            raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+        self.activation = {"relu": relu, "gelu": gelu}.get(activation, activation)
+
+    def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
+        """Return src plus what attention and network add to it, normalized. Masks as in MultiheadAttention."""
+
+        def attend(x):
+            masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask}
+            return self.dropout1(self.self_attn(x, x, x, need_weights=False, is_causal=is_causal, **masks)[0])
+
+        def feed(x):
+            return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+        if self.norm_first:
+            src = src + attend(self.norm1(src))
+            return src + feed(self.norm2(src))
+        src = self.norm1(src + attend(src))
+        return self.norm2(src + feed(src))
 
 
 class MLP(Module):

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 def creation():
     """Constructors, dtypes, devices."""
-    print(torch.tensor([[1.0, 2.5], [3.0, -4.25]]), torch.tensor(3), torch.tensor([True, False]), torch.Tensor([1, 2]))
+    print(torch.tensor([[1.0, 2.5], [3.0, -4.25]]), torch.tensor(3), torch.tensor([True, False]))
     print(torch.zeros(2, 3), torch.ones((2,), dtype=torch.int32), torch.full((2, 2), 7), torch.full((2,), 0.1))
     print(torch.arange(5), torch.arange(1, 2, 0.25), torch.arange(10, 0, -3), torch.linspace(-1, 1, 5), torch.eye(3))
     print(torch.empty(0), torch.empty(2, 0), torch.zeros(2, 0, 3), torch.empty(3, 4).shape, torch.zeros([2, 1]))
@@ -60,7 +60,7 @@ def arithmetic():
     print(torch.tensor([-1.5, 0.5, 2.5]).round(), x.neg().abs(), torch.sign(i), torch.floor(-x / 3), torch.ceil(x / 3))
     print(torch.maximum(x, i), torch.minimum(x, torch.tensor(2.0)), torch.clamp(x, min=2), x.clip(max=2))
     print(torch.square(i))
-    print(torch.isnan(x / 0 - x / 0), torch.isinf(x / 0), torch.isfinite(x), torch.nan_to_num(x / 0, posinf=9.0))
+    print(torch.isnan((x - x) / 0), torch.isinf(x / 0), torch.isfinite(x), torch.nan_to_num(x / 0, posinf=9.0))
     print(torch.allclose(x, x + 1e-9), torch.equal(x, x.clone()), torch.isclose(x, x + 0.1), (x == x).all())
     print((x > 3).any())
     y = x

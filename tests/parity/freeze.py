@@ -228,7 +228,9 @@ def module_records(pool):
                 size = len(json.dumps(coded)) + sum(t.numel() for t in flat(list(forward.args), torch)) * 4
             except oracle.Unsupported:
                 continue
-            if forward.kwargs == {} and (best is None or size < best[0]):
+            inputs = flat(list(forward.args), torch)
+            single = len({id(t) for t in inputs}) == len(inputs)  # one tensor twice would come back as two
+            if single and forward.kwargs == {} and (best is None or size < best[0]):
                 best = size, given, forward.args
         record = best and module_record(name, *best[1:], pool)
         records += [record] if record else []

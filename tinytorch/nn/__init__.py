@@ -2,8 +2,12 @@
 
 # ruff: noqa: F401
 from .._activation_modules import (
+    CELU,
     ELU,
     GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
     Hardtanh,
     LeakyReLU,
     LogSigmoid,
@@ -16,7 +20,9 @@ from .._activation_modules import (
     Softmax,
     Softmin,
     Softplus,
+    Softsign,
     Tanh,
+    Tanhshrink,
 )
 from .._conv_layers import (
     AvgPool2d,
@@ -44,6 +50,7 @@ from .._images import (
 from .._loss_modules import (
     BCELoss,
     BCEWithLogitsLoss,
+    CosineSimilarity,
     CrossEntropyLoss,
     HuberLoss,
     KLDivLoss,
@@ -67,5 +74,5 @@ from ..modules import (
     Unflatten,
 )
 from ..normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d
-from ..transformer import LayerNorm, RMSNorm
+from ..transformer import LayerNorm, RMSNorm, TransformerEncoderLayer
 from . import functional, init, parameter, utils

@@ -17,8 +17,11 @@ from .._images import (
 )
 from .._pointwise import sigmoid, tanh
 from ..activations import (
+    celu,
     elu,
     gelu,
+    hardsigmoid,
+    hardswish,
     hardtanh,
     leaky_relu,
     log_softmax,
@@ -26,24 +29,29 @@ from ..activations import (
     mish,
     relu,
     relu6,
+    selu,
     silu,
     softmax,
     softmin,
     softplus,
+    softsign,
+    tanhshrink,
 )
 from ..attention import scaled_dot_product_attention
 from ..embeddings import embedding, one_hot
 from ..losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    cosine_similarity,
     cross_entropy,
     huber_loss,
     kl_div,
     l1_loss,
     mse_loss,
     nll_loss,
+    normalize,
     smooth_l1_loss,
 )
 from ..modules import dropout, linear
-from ..normalization import batch_norm, group_norm, instance_norm, normalize
+from ..normalization import batch_norm, group_norm, instance_norm
 from ..transformer import layer_norm, rms_norm
