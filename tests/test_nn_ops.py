@@ -131,22 +131,18 @@ def test_scatter_add_adds_up_what_is_named_twice(count, rows):
     close(embeddings.scatter_add(values, indices, rows), expected, 1e-4)
 
 
-def fastest(function, times=7):
-    found = []
-    for _ in range(times):
-        start = time.process_time_ns()
-        function()
-        found.append(time.process_time_ns() - start)
-    return min(found)
-
-
 def test_scatter_add_is_faster_than_numpys():
-    indices, values = np.random.default_rng(0).zipf(1.5, 4096) % 300, normal(4096, 128)
-
-    def numpys():
-        np.add.at(np.zeros((300, 128), np.float32), indices, values)
-
-    assert fastest(lambda: embeddings.scatter_add(values, indices, 300)) < fastest(numpys)
+    indices, values = np.random.default_rng(0).zipf(1.5, 2048) % 300, normal(2048, 64)
+    ways = (
+        lambda: embeddings.scatter_add(values, indices, 300),
+        lambda: np.add.at(np.zeros((300, 64), np.float32), indices, values),
+    )
+    times: list[list[int]] = [[], []]
+    for turn in range(40):  # by turns: another program's load hits both
+        start = time.perf_counter_ns()
+        ways[turn % 2]()
+        times[turn % 2].append(time.perf_counter_ns() - start)
+    assert min(times[0]) < min(times[1])
 
 
 def test_the_table_may_change_between_forward_and_backward():

@@ -8,7 +8,18 @@ import numpy as np
 
 from ._dtype import as_float
 from .shapes import promote, restore_dims
-from .tensor import Function, Max, Min
+from .tensor import Function, Max
+
+
+class Min(Max):
+    """out = smallest element of a over dim.  dL/da as in Max."""
+
+    find = staticmethod(np.argmin)
+
+    def forward(ctx, a, dim=None, keepdim=False):
+        if a.size == 0 and dim is None:
+            raise RuntimeError("min(): the tensor has no elements")
+        return a.min(axis=dim, keepdims=keepdim)
 
 
 class Unary(Function):

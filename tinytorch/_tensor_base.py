@@ -199,7 +199,7 @@ class TensorBase:
 
     @property
     def grad(self):
-        """The gradient that backward added up here, a tensor, or None. Raises RuntimeError for another shape or dtype."""
+        """The gradient that backward added up here, a tensor, or None. Raises RuntimeError for another shape."""
         return self._grad
 
     @grad.setter

@@ -88,7 +88,7 @@ class enable_grad(no_grad):
 
 
 class inference_mode(_Mode):
-    """Do not record operations; `mode=False` records them. (Tensors made here may join a graph later.)"""
+    """Do not record operations; `mode=False` records them. Tensors made here may join a graph later."""
 
     def __new__(cls, mode=True):
         return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)

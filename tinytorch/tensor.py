@@ -1,7 +1,7 @@
 """Module 01, Tensor: numbers in a shape, and the seventeen operations that every later module is made of.
 
-A Tensor holds a NumPy array. An operation is a class with a `forward` on arrays; `Function.apply` unwraps
-tensors, calls it, wraps the result. In the gradients that docstrings name (for module 06), g is dL/dout.
+A Tensor holds a NumPy array. An operation is a class with `forward` on arrays (and `backward`, module 06: g is
+dL/dout); `Function.apply` unwraps tensors, calls it, wraps the result.
 """
 
 import functools
@@ -14,14 +14,7 @@ from ._dtype import as_dtype, as_float, float32, int64
 from ._tensor_base import OPS, split_index, view_of, wrap_dim
 from ._tensor_methods import TensorMethods
 from .graph import Node, backward, record
-from .shapes import (  # all of module 01, also what only answers use
-    broadcast_shapes,
-    contiguous_strides,  # noqa: F401
-    matmul_loops,  # noqa: F401
-    promote,
-    promote_types,
-    restore_dims,
-)
+from .shapes import broadcast_shapes, contiguous_strides, matmul_loops, promote, promote_types, restore_dims  # noqa: F401 (for answers that use them)
 
 
 class Tensor(TensorMethods):
@@ -109,10 +102,7 @@ class Tensor(TensorMethods):
         return out
 
     def __getitem__(self, index):
-        out = self
-        for part in split_index(index):
-            out = view_of(Index.apply(out, index=part), self)
-        return out
+        return functools.reduce(lambda x, part: view_of(Index.apply(x, index=part), x), split_index(index), self)
 
     _promote = staticmethod(promote)  # what the base class needs from this file
 
@@ -120,11 +110,10 @@ class Tensor(TensorMethods):
         return Tensor(array)
 
     def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
-        """Add the gradient of this tensor with respect to every leaf behind it to the leaf's `.grad`.
+        """Add the gradient of this tensor with respect to each leaf behind it to the leaf's `.grad`.
 
-        gradient: a tensor of this shape, needed unless this has one element (then 1). The graph is freed unless
-        retain_graph. inputs: leaves that alone shall receive gradients. Raises RuntimeError when nothing behind
-        this tensor requires grad, and for create_graph (gradients here have no gradients).
+        gradient: of this tensor's shape; 1 where it has one element. inputs: leaves that alone get gradients. The
+        graph is freed unless retain_graph. Raises RuntimeError when nothing requires grad, and for create_graph.
 
         >>> x = tt.tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).sum().backward()
@@ -137,8 +126,8 @@ class Tensor(TensorMethods):
 class Function(Node):
     """An operation; an instance, `ctx`, is one call of it and becomes a node of the graph.
 
-    A subclass has `forward(ctx, *arrays, **options)`: NumPy arrays and Python numbers in, an array out; and
-    `backward(ctx, g)`: the gradient of its output in, an array for each of its inputs out (None for none).
+    A subclass has `forward(ctx, *arrays, **options)`, NumPy arrays and Python numbers in, an array out, and
+    `backward(ctx, g)`, the gradient of its output in, that of each input out (None for none).
     """
 
     forward: Any
@@ -221,15 +210,15 @@ class Div(Function):
 
 
 class Pow(Function):
-    """out = a ** b, broadcast.  dL/da = g * b * a ** (b - 1), dL/db = g * out * log(a)."""
+    """out = a ** b, broadcast.  dL/da = g * b * a ** (b - 1), dL/db = g * out * log(a).
+
+    Ints to negative ints: PyTorch refuses numbers as we do, but gives 0 where the exponent is a tensor.
+    """
 
     saves = "inputs"
 
     def forward(ctx, a, b):
-        """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints.
-
-        (PyTorch raises only where the exponent is a number, and gives 0 where it is a tensor.)
-        """
+        """Return a ** b in their common dtype, no warnings. Raises RuntimeError for ints to negative ints."""
         a, b = promote(a, b)
         if a.dtype.kind != "f" and (b < 0).any():
             raise RuntimeError("Integers to negative integer powers are not allowed.")
@@ -316,13 +305,10 @@ class MatMul(Function):
         g = g if b.ndim > 1 else g[..., None]
         g = g if a.ndim > 1 else g[..., None, :]
         rows, columns = np.atleast_2d(a), b if b.ndim > 1 else b[:, None]
-        ga = gb = None
-        if ctx.needs_input_grad[0]:
-            ga = ctx.multiply(g, columns.swapaxes(-1, -2))
+        ga = ctx.multiply(g, columns.swapaxes(-1, -2)) if ctx.needs_input_grad[0] else None
+        gb = None
         if ctx.needs_input_grad[1]:
-            if (
-                columns.ndim == 2 and rows.ndim > 2 and rows.size
-            ):  # one product over all rows instead of one for each matrix of a batch
+            if columns.ndim == 2 < rows.ndim and rows.size:  # one product over all rows, not one for each matrix
                 rows, g = (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for x in (rows, g))
             gb = ctx.multiply(rows.swapaxes(-1, -2), g)
             gb = gb if b.ndim > 1 else gb[..., 0]
@@ -377,17 +363,6 @@ class Max(Function):
         place = np.expand_dims(ctx.find(a, axis=dim), dim) if a.ndim else np.array(0)
         np.put_along_axis(out, place, restore_dims(g, a.shape, **ctx.options), axis=dim)
         return out
-
-
-class Min(Max):
-    """out = smallest element of a over dim.  dL/da as in Max."""
-
-    find = staticmethod(np.argmin)
-
-    def forward(ctx, a, dim=None, keepdim=False):
-        if a.size == 0 and dim is None:
-            raise RuntimeError("min(): the tensor has no elements")
-        return a.min(axis=dim, keepdims=keepdim)
 
 
 class Reshape(Function):

@@ -19,6 +19,11 @@ RULES: list = [
         lambda args, kwargs, difference: kwargs.get("dropout_p", 0) > 0 and "instead of" in difference,
         "dropout draws from another generator",
     ),
+    (
+        "broadcast_shapes",
+        lambda args, kwargs, difference: any(isinstance(shape, int) for shape in args),
+        "a shape is a tuple here, never an int",
+    ),
 ]
 
 

@@ -370,8 +370,7 @@ def check():
         pool = Pool({kind: kept[kind] for kind in KINDS})
         records = json.loads(kept["records"].tobytes())
     wrong, count = [], 0
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with oracle.only_our_warnings():
         for kind, test in CHECKS.items():
             for record in records[kind]:
                 count += 1

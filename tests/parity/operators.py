@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 import types
-import warnings
 import zlib
 
 import numpy as np
@@ -54,6 +53,7 @@ class Outcome:
     status: str
     note: str = ""
     gradient: bool = False  # a gradient was compared as well
+    base: str = ""  # PyTorch's name without the variant
 
 
 @dataclasses.dataclass
@@ -194,7 +194,7 @@ def compare(call, number, args, kwargs, process):
 
 def judged(call, number, args, kwargs, process):
     """Return the outcome of a sample, its inputs not yet described."""
-    outcome = Outcome(call.operator, call.label, number, "", "failed")
+    outcome = Outcome(call.operator, call.label, number, "", "failed", base=call.base)
     if call.inplace:  # the change must not reach the input, and the input must be a leaf's copy
         args = (args[0].detach().clone().requires_grad_(args[0].requires_grad), *args[1:])
     convert = oracle.Convert()
@@ -330,8 +330,7 @@ def shape_difference(ours, theirs):
 def check(op, ways):
     """Return the outcomes of all samples of one operator, in all ways to call it."""
     outcomes = []
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with oracle.only_our_warnings():
         done = dict.fromkeys(range(len(ways)), 0)
         for number, args, kwargs, process in samples(op):
             for place, way in enumerate(ways):
@@ -350,8 +349,7 @@ def refusals(op, way):
     if op.error_inputs_func is None:
         return []
     found = []
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with oracle.only_our_warnings():
         oracle.seed(op.name)
         for item in op.error_inputs("cpu", set_seed=False):
             sample = item.sample_input

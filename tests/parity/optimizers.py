@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import sys
-import warnings
 
 import numpy as np
 
@@ -328,8 +327,7 @@ def run(only=""):
     """Run all optimizers and schedulers whose name contains `only`; return (outcomes, names without samples)."""
     optimizers, schedulers = names()
     outcomes = []
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with oracle.only_our_warnings():
         for name in optimizers:
             outcomes += check_optimizer(name) if only in name else []
         for number, (name, options, arguments) in enumerate(SCHEDULERS):

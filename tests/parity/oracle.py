@@ -1,5 +1,6 @@
 """PyTorch as the oracle: its sample databases, its objects turned into ours, and the comparison of results."""
 
+import contextlib
 import random
 import sys
 import types
@@ -32,6 +33,15 @@ def load_torch():
         import torch.testing._internal.common_optimizers
     torch.set_num_threads(1)
     return torch
+
+
+@contextlib.contextmanager
+def only_our_warnings():
+    """Hide PyTorch's warnings; NumPy's (overflow, division by zero) become errors: PyTorch computes on in silence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", RuntimeWarning)
+        yield
 
 
 def seed(key):

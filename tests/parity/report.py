@@ -37,8 +37,8 @@ def label(outcome):
 
 
 def name(outcome):
-    """Return the name that a sample counts for: an operator with its methods and aliases is one."""
-    return getattr(outcome, "operator", label(outcome))
+    """Return the name that a sample counts for: an operator with its variants, methods and aliases is one."""
+    return getattr(outcome, "base", label(outcome))
 
 
 def row(title, outcomes):
@@ -46,8 +46,7 @@ def row(title, outcomes):
     count = collections.Counter(outcome.status for outcome in outcomes)
     total = len(outcomes)
     share = f"{100 * count['equal'] / total:.2f} %" if total else "-"
-    gradients = sum(getattr(outcome, "gradient", True) for outcome in outcomes)
-    gradients = {"operators": gradients, "modules": total}.get(title, "")
+    gradients = sum(outcome.gradient for outcome in outcomes) if title == "operators" else ""
     names = len({name(outcome) for outcome in outcomes})
     return [title, names, total, count["equal"], share, gradients, count["excused"], count["failed"]]
 
