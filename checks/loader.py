@@ -152,6 +152,7 @@ class Package:
 
 def forget(name: str) -> None:
     """Remove a package and its modules from the table of imported modules."""
+    _walked.pop(name, None)
     for module in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
         del sys.modules[module]
 
@@ -172,16 +173,27 @@ def show_lines(filename: str, text: str) -> None:
 # Finding live functions.
 
 
+_walked: dict[str, tuple[Any, int, list[types.FunctionType]]] = {}  # package -> (it, its modules, its functions)
+
+
 def functions(package: Any) -> list[types.FunctionType]:
-    """Every function of an imported package that can be reached from its modules and classes."""
+    """Every function of an imported package that can be reached from its modules and classes.
+
+    The walk takes longer than most checks, so it is done once until a function is replaced or a module comes in.
+    """
     folder = package_folder(package)
     if folder is None:
         return []
+    modules = _modules(package.__name__)
+    before = _walked.get(package.__name__)
+    if before is not None and before[0] is package and before[1] == len(modules):
+        return before[2]
     found: dict[int, types.FunctionType] = {}
     seen: set[int] = set()
-    for module in _modules(package.__name__):
+    for module in modules:
         for value in list(vars(module).values()):
             _reach(value, str(folder), found, seen)
+    _walked[package.__name__] = package, len(modules), list(found.values())
     return list(found.values())
 
 
@@ -380,6 +392,7 @@ class _Exchange:
         old = vars(owner).get(key)
         if _patched(old, new, self.made.written):
             return
+        _walked.pop(self.package, None)
         type.__setattr__(owner, key, new) if isinstance(owner, type) else setattr(owner, key, new)
         if hasattr(new, "__set_name__") and isinstance(owner, type):
             new.__set_name__(owner, key)
@@ -388,6 +401,7 @@ class _Exchange:
 
     def class_body(self, owner: Any, name: str, body: _ClassBody) -> None:
         """Give an existing class the contents of a new class body, then apply its decorators."""
+        _walked.pop(self.package, None)
         real = vars(owner)[name]
         filename = getattr(sys.modules.get(real.__module__), "__file__", "")
         for key, value in list(vars(real).items()):
