@@ -199,15 +199,6 @@ def instance_norm(
     return out.reshape(input.shape)
 
 
-def normalize(input, p=2.0, dim=1, eps=1e-12):
-    """Return input divided by its p-norm along dim, or by eps where that is larger.
-
-    >>> tt.nn.functional.normalize(tt.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
-    """
-    return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
-
-
 class GroupNorm(Module):
     """Normalize groups of channels of each sample: see `group_norm`.
 
