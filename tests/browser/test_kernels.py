@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 ATTEMPTS = 6  # other programs on the machine can only make the kernel slower: the best attempt counts
 GFLOPS, RATIO = 15, 15  # what a product of 256 to 512 must reach, and its advantage over NumPy
 SHARE = 0.5  # of what arithmetic alone reaches, where other programs keep even that below 2 * GFLOPS
+BUSY_RATIO = 12  # the advantage that is left there
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def page(base: str, launch: Launch) -> Iterator[Page]:
 
 def fast_enough(row: speed.Row) -> bool:
     """Say whether a measurement meets the goal, or as much of it as a busy machine allows."""
-    return row["kernel"] >= min(GFLOPS, SHARE * row["peak"]) and row["ratio"] >= RATIO
+    busy = SHARE * row["peak"] < GFLOPS
+    return row["kernel"] >= min(GFLOPS, SHARE * row["peak"]) and row["ratio"] >= (BUSY_RATIO if busy else RATIO)
 
 
 def test_the_kernels_in_the_page_are_right_and_fast(page: Page) -> None:
