@@ -158,8 +158,8 @@ def start(page: Page, base: str) -> None:
     page.goto(f"{base}course.json")  # any address of the site whose page forbids no worker
     page.evaluate(START, WORKER % base)
     sources = [*ROOT.glob("tinytorch/**/*.py"), *ROOT.glob("tests/dropin/*.py"), Path(__file__)]
-    files = {f"/root/{path.relative_to(ROOT).as_posix()}": path.read_text("utf-8") for path in sources}
-    answer = page.evaluate(ASK, {"files": files, "code": "import sys; sys.path.append('/root/tests/browser')"})
+    files = {f"/course/{path.relative_to(ROOT).as_posix()}": path.read_text("utf-8") for path in sources}
+    answer = page.evaluate(ASK, {"files": files, "code": "import sys; sys.path.append('/course/tests/browser')"})
     if "error" in answer:
         raise RuntimeError(answer["error"])
 
