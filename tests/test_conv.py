@@ -186,7 +186,7 @@ def test_interpolate(options, mode, align_corners):
 @pytest.mark.parametrize("dim", [1, 0, -1])
 def test_normalize(dim):
     run = lambda F: lambda x: F.normalize(x, dim=dim)  # noqa: E731
-    compare(run(normalization), run(torch.nn.functional), [normal(3, 4, 5)])
+    compare(run(tinytorch.nn.functional), run(torch.nn.functional), [normal(3, 4, 5)])
 
 
 SEQUENCES = [
