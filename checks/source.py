@@ -162,6 +162,10 @@ def _functions(node: Definition) -> list[ast.FunctionDef | ast.AsyncFunctionDef]
     return [f for child in node.body if isinstance(child, Definition) for f in _functions(child)]
 
 
+# Stubs that do nothing: every operation calls the first, functions of earlier modules the others.
+SILENT = {"record", "_Mode.__enter__", "_Mode.__exit__"}
+
+
 def strip(text: str, messages: dict[str, str]) -> str:
     """Replace the body of every exercise in `messages` (name -> message) by its docstring and a raise.
 
@@ -177,7 +181,7 @@ def strip(text: str, messages: dict[str, str]) -> str:
         for function in (f for node in found for f in _functions(node)):
             doc = _docstring(function)
             last = function.end_lineno or function.lineno
-            raising = f'raise NotImplementedError("{message}")'
+            raising = f'pass  # {message}' if name in SILENT else f'raise NotImplementedError("{message}")'
             body_indent = " " * function.body[0].col_offset
             first_node = function.body[1] if doc and len(function.body) > 1 else function.body[0]
             if doc and len(function.body) == 1:

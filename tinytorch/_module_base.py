@@ -199,13 +199,6 @@ class ModuleBase:
         """Return the module itself: it is on the CPU."""
         return self
 
-    def _named_state(self):
-        """Yield (name, tensor) for parameters and persistent buffers, under every name that they have."""
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-                if tensor is not None and name not in module._non_persistent_buffers_set:
-                    yield f"{path}.{name}" if path else name, tensor
-
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """Call hook(module, args) before each forward; a value it returns replaces args. Returns a handle.
 

@@ -37,6 +37,7 @@ class ReLU(Function):
         return np.maximum(a, 0)
 
     def backward(ctx, g):
+        """Return the gradient of a; 0 where a is 0."""
         return g * (ctx.output > 0)
 
 
@@ -46,13 +47,14 @@ class LeakyReLU(Function):
     saves = "inputs"
 
     def forward(ctx, a, negative_slope=0.01):
-        """Return a with its negative numbers multiplied by negative_slope."""
+        """Return a with its negative numbers multiplied by negative_slope. Raises NotImplementedError for ints."""
         out = np.minimum(floats(a, "leaky_relu"), 0)
         out *= negative_slope
         out += np.maximum(a, 0)
         return out
 
     def backward(ctx, g):
+        """Return the gradient of a."""
         positive = ctx.inputs[0] > 0
         out = g * ~positive
         out *= ctx.options["negative_slope"]
@@ -73,6 +75,7 @@ class Sigmoid(Function):
         return 1 / out
 
     def backward(ctx, g):
+        """Return the gradient of a, made of `ctx.output`."""
         out = 1 - ctx.output
         out *= ctx.output
         out *= g
@@ -89,6 +92,7 @@ class Tanh(Function):
         return np.tanh(as_float(a))
 
     def backward(ctx, g):
+        """Return the gradient of a, made of `ctx.output`."""
         out = ctx.output * ctx.output
         out *= g
         return g - out
@@ -104,7 +108,10 @@ class GELU(Function):
     saves = "inputs"
 
     def forward(ctx, a, approximate="none"):
-        """Return a * cdf(a). Raises RuntimeError unless approximate is "none" or "tanh"."""
+        """Return a * cdf(a) and keep cdf(a) in ctx.cdf, for module 06; ctx.evaluate(a, approximate) gives both.
+
+        Raises RuntimeError unless approximate is "none" or "tanh", NotImplementedError for ints.
+        """
         if approximate not in ("none", "tanh"):
             raise RuntimeError("approximate argument must be either none or tanh.")
         out, ctx.cdf = ctx.evaluate(floats(a, "gelu"), approximate)
@@ -112,11 +119,15 @@ class GELU(Function):
 
     @staticmethod
     def evaluate(a, approximate):
-        """Return (a * cdf(a), cdf(a)): many passes over memory. Module 17 puts one fused pass here."""
+        """Return (a * cdf(a), cdf(a)), the cdf by `normal_cdf` for "none", by `tanh_cdf` for "tanh".
+
+        Many passes over memory; module 17 puts one fused pass here.
+        """
         cdf = normal_cdf(a) if approximate == "none" else tanh_cdf(a)
         return a * cdf, cdf
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.cdf` is cdf(a), which forward left there."""
         (a,), cdf = ctx.inputs, ctx.cdf
         with np.errstate(over="ignore"):
             slope = np.square(a, out=np.empty_like(a))
@@ -153,7 +164,10 @@ def normal_cdf(a):
 
 
 def tanh_cdf(a):
-    """Return (1 + tanh(sqrt(2 / pi) * (a + 0.044715 a^3))) / 2, which is near `normal_cdf` and cheaper."""
+    """Return (1 + tanh(sqrt(2 / pi) * (a + 0.044715 a^3))) / 2 in a's dtype, near `normal_cdf` and cheaper.
+
+    Computed in float32 for float16; the square of a large a may be inf, without a warning.
+    """
     with np.errstate(over="ignore"):
         out = np.square(a, dtype=np.promote_types(a.dtype, np.float32))
     out *= 0.044715 * math.sqrt(2 / math.pi)
@@ -176,11 +190,15 @@ class SiLU(Function):
     saves = "inputs"
 
     def forward(ctx, a):
-        """Return a * sigmoid(a)."""
+        """Return a * sigmoid(a) and keep sigmoid(a) in ctx.sigmoid, for module 06.
+
+        Raises NotImplementedError for ints.
+        """
         ctx.sigmoid = Sigmoid().forward(floats(a, "silu"))
         return a * ctx.sigmoid
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.sigmoid` is s, which forward left there."""
         (a,) = ctx.inputs
         out = 1 - ctx.sigmoid
         out *= a
@@ -196,13 +214,17 @@ class Softmax(Function):
     saves = "output"
 
     def forward(ctx, a, dim):
-        """Return numbers that add up to 1 over dim. The largest is subtracted before e^a, which then is safe."""
+        """Return numbers that add up to 1 over dim. The largest is subtracted before e^a, which then is safe.
+
+        Raises NotImplementedError for ints.
+        """
         out = below_largest(floats(a, "softmax"), dim)
         np.exp(out, out=out)
         out /= out.sum(axis=dim if a.ndim else None, keepdims=True)
         return out
 
     def backward(ctx, g):
+        """Return the gradient of a, made of `ctx.output`. dim is in `ctx.options`."""
         out = g * ctx.output
         out -= ctx.output * out.sum(axis=ctx.options["dim"] if g.ndim else None, keepdims=True)
         return out
@@ -214,13 +236,14 @@ class LogSoftmax(Function):
     saves = "output"
 
     def forward(ctx, a, dim):
-        """Return the logarithm of softmax, finite where softmax itself is 0."""
+        """Return the logarithm of softmax, finite where softmax itself is 0. Raises NotImplementedError for ints."""
         out = below_largest(floats(a, "log_softmax"), dim)
         with np.errstate(divide="ignore"):  # nothing to add up where dim has size 0
             out -= np.log(np.exp(out).sum(axis=dim if a.ndim else None, keepdims=True))
         return out
 
     def backward(ctx, g):
+        """Return the gradient of a, made of `ctx.output`. dim is in `ctx.options`."""
         out = np.exp(ctx.output)
         out *= g.sum(axis=ctx.options["dim"] if g.ndim else None, keepdims=True)
         return g - out
@@ -240,7 +263,7 @@ class ELU(Function):
     saves = "inputs"
 
     def forward(ctx, a, alpha=1.0):
-        """Return a, its negative part bent towards -alpha."""
+        """Return a where a > 0, else alpha * (e^a - 1), without overflow. Raises NotImplementedError for ints."""
         return np.maximum(floats(a, "elu"), 0) + np.expm1(np.minimum(a, 0)) * alpha
 
     def backward(ctx, g):
@@ -254,7 +277,10 @@ class Softplus(Function):
     saves = "inputs"
 
     def forward(ctx, a, beta=1.0, threshold=20.0):
-        """Return a smooth ReLU; beyond threshold the logarithm is a itself in floats."""
+        """Return log(1 + e^(beta * a)) / beta, but a itself where beta * a > threshold, without overflow.
+
+        Raises NotImplementedError for ints.
+        """
         z = np.minimum(floats(a, "softplus") * beta, threshold)
         return np.where(a * beta > threshold, a, np.log1p(np.exp(z)) / beta)
 
@@ -269,7 +295,7 @@ class Hardtanh(Function):
     saves = "inputs"
 
     def forward(ctx, a, min_val=-1.0, max_val=1.0):
-        """Return a, clipped."""
+        """Return a, at least min_val and at most max_val, in a's dtype."""
         return np.clip(a, a.dtype.type(min_val), a.dtype.type(max_val))
 
     def backward(ctx, g):
@@ -342,7 +368,7 @@ def relu6(input, inplace=False):
 
 
 def mish(input, inplace=False):
-    """Return x * tanh(softplus(x)) for each element x."""
+    """Return x * tanh(softplus(x)) for each element x; if inplace, in the memory of input (by `_run`)."""
     return _run(lambda x: x * tanh(softplus(x)), input, inplace)
 
 

@@ -24,10 +24,12 @@ class _Mode:
         self.enabled = enabled
 
     def __enter__(self):
+        """Note the modes that hold now in self.before, and set self.enabled and self.inference."""
         self.before = GradMode.enabled, GradMode.inference
         GradMode.enabled, GradMode.inference = self.enabled, self.inference
 
     def __exit__(self, *error):
+        """Set the modes as they were before; an error goes on."""
         GradMode.enabled, GradMode.inference = self.before
 
     def copy(self):
@@ -287,8 +289,8 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
         for place, x in enumerate(inputs):
             if not (isinstance(x, Tensor) and x.requires_grad and out.requires_grad):
                 continue
-            numerical = _differences(func, inputs, x, number, eps)
-            analytical = _jacobian(out, x)
+            numerical = differences(func, inputs, x, number, eps)
+            analytical = jacobian(out, x)
             wrong = ~np.isclose(analytical, numerical, rtol, atol)
             if wrong.any() and not raise_exception:
                 return False
@@ -303,7 +305,7 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
     return True
 
 
-def _differences(func, inputs, x, number, eps):
+def differences(func, inputs, x, number, eps):
     """Return the Jacobian (elements of output `number`, elements of x) by central differences."""
     flat, columns = x.array.reshape(-1), []
     with no_grad():
@@ -317,7 +319,7 @@ def _differences(func, inputs, x, number, eps):
     return np.stack(columns, axis=1)
 
 
-def _jacobian(out, x):
+def jacobian(out, x):
     """Return the Jacobian (elements of out, elements of x) row by row, from backward."""
     rows = []
     for i in range(out.numel()):

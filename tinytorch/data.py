@@ -37,13 +37,16 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *tensors):
+        """Keep tensors. Raises AssertionError unless their first sizes are equal."""
         assert all(len(tensor) == len(tensors[0]) for tensor in tensors), "Size mismatch between tensors"
         self.tensors = tensors
 
     def __getitem__(self, index):
+        """Return the tuple of the entries at index."""
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self):
+        """Return the number of samples."""
         return len(self.tensors[0])
 
 
@@ -51,12 +54,15 @@ class Subset(Dataset):
     """The samples of a dataset at some indices, in their order."""
 
     def __init__(self, dataset, indices):
+        """Keep dataset and indices; no sample is loaded."""
         self.dataset, self.indices = dataset, indices
 
     def __getitem__(self, index):
+        """Return sample indices[index] of the dataset."""
         return self.dataset[self.indices[index]]
 
     def __len__(self):
+        """Return the number of indices."""
         return len(self.indices)
 
 
@@ -64,14 +70,23 @@ class ConcatDataset(Dataset):
     """The samples of several datasets, one after the other; `a + b` makes one of two."""
 
     def __init__(self, datasets):
+        """Keep the datasets of an iterable, and where each ends as cumulative_sizes.
+
+        Raises AssertionError if there are none.
+        """
         self.datasets = list(datasets)
         assert self.datasets, "datasets should not be an empty iterable"
         self.cumulative_sizes = list(itertools.accumulate(map(len, self.datasets)))
 
     def __len__(self):
+        """Return the number of samples of all datasets."""
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index):
+        """Return the sample at index, counted over all datasets; a negative one counts from the end.
+
+        Raises ValueError below -len(self).
+        """
         if index < -len(self):
             raise ValueError("absolute value of index should not exceed dataset length")
         index = index + len(self) if index < 0 else index
@@ -175,6 +190,7 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self):
+        """Yield num_samples indices as ints, drawn as they are asked for."""
         left, count, rng = self.num_samples, len(self.data_source), _rng(self.generator)
         while left > 0:
             drawn = rng.integers(count, size=min(left, 32)) if self.replacement else rng.permutation(count)
@@ -213,6 +229,10 @@ class WeightedRandomSampler(Sampler):
         self.replacement, self.generator = replacement, generator
 
     def __iter__(self):
+        """Return an iterator of num_samples ints; replacement says whether one may come twice.
+
+        Raises RuntimeError when, without replacement, there are fewer weights above 0 than samples.
+        """
         weights = self.weights.array
         if not self.replacement and self.num_samples > np.count_nonzero(weights):
             raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
@@ -238,12 +258,14 @@ class BatchSampler(Sampler):
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self):
+        """Yield lists of batch_size indices, each a new list; a shorter rest at the end unless drop_last."""
         indices = iter(self.sampler)
         while batch := list(itertools.islice(indices, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
 
     def __len__(self):
+        """Return the number of lists in one pass, without drawing an index."""
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole + bool(rest and not self.drop_last)
 
@@ -264,8 +286,10 @@ def default_collate(batch):
                 shapes = f"{list(first.shape)} at entry 0 and {list(sample.shape)} at entry {i}"
                 raise RuntimeError(f"stack expects each tensor to be equal size, but got {shapes}")
         return Tensor(np.stack([sample.array if isinstance(sample, Tensor) else sample for sample in batch]))
-    if isinstance(first, (int, float, np.generic)):
+    if isinstance(first, (float, np.generic)):
         return Tensor(np.array(batch))
+    if isinstance(first, int):
+        return Tensor(batch)
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
@@ -309,6 +333,11 @@ class DataLoader:
         pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None,
         generator=None, *, prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True,
     ):  # fmt: skip
+        """Settle order (sampler), groups (batch_sampler) and how a group becomes a batch (collate_fn).
+
+        Keeps them, and dataset, batch_size, num_workers, generator, drop_last and pin_memory, as attributes.
+        Raises ValueError for arguments that contradict each other.
+        """
         if num_workers < 0:
             raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
         stream = isinstance(dataset, IterableDataset)
@@ -325,7 +354,7 @@ class DataLoader:
         if sampler is None:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_sampler is None and batch_size is not None:
-            batch_sampler = BatchSampler(itertools.count() if stream else sampler, batch_size, drop_last)
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size = None if batch_sampler is None else getattr(batch_sampler, "batch_size", None)
         self.sampler, self.batch_sampler, self.pin_memory = sampler, batch_sampler, pin_memory
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
@@ -366,6 +395,7 @@ class Compose:
         self.transforms = transforms
 
     def __call__(self, image):
+        """Return image after all transforms, from the first to the last."""
         for transform in self.transforms:
             image = transform(image)
         return image
@@ -378,6 +408,7 @@ class ToTensor:
     """
 
     def __call__(self, image):
+        """Return an array as a contiguous tensor, channels first, bytes scaled to 0 .. 1."""
         array = np.asarray(image)
         array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
         scaled = array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array
@@ -388,11 +419,13 @@ class Normalize:
     """Makes (image - mean) / std, channel by channel, of a tensor (..., channels, height, width)."""
 
     def __init__(self, mean, std):
+        """Keep a mean and a std for each channel, or one for all. Raises ValueError for a std of 0."""
         self.mean, self.std = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (mean, std))
         if (self.std == 0).any():
             raise ValueError("std evaluated to zero, leading to division by zero.")
 
     def __call__(self, image):
+        """Return (image - mean) / std as a new tensor of the image's dtype."""
         return Tensor((image.array - self.mean.astype(image.array.dtype)) / self.std.astype(image.array.dtype))
 
 
@@ -404,6 +437,10 @@ class RandomCrop:
         self.padding, self.generator = padding, generator
 
     def __call__(self, image):
+        """Return a copy of a part of self.size, at a random place, after padding rows and columns with zeros.
+
+        Every place is equally likely. Raises ValueError naming both sizes when the padded image is too small.
+        """
         array, pad = image.array, (self.padding, self.padding)
         if self.padding:
             array = np.pad(array, [(0, 0)] * (array.ndim - 2) + [pad, pad])
@@ -421,4 +458,5 @@ class RandomHorizontalFlip:
         self.p, self.generator = p, generator
 
     def __call__(self, image):
+        """Return the image, or with probability p a mirrored copy of all of it."""
         return Tensor(image.array[..., ::-1].copy()) if _rng(self.generator).random() < self.p else image

@@ -4,6 +4,7 @@ A node is one call of an operation. Its edges lead, one per input, to what made 
 the input itself when it is a leaf that wants a gradient. Nodes keep arrays, never the tensors they came from.
 """
 
+import functools
 import weakref
 from typing import Any
 
@@ -192,41 +193,68 @@ def unbroadcast(grad, shape):
     return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
 
 
+def walk(order, pending, retain_graph=False):
+    """Send gradients back along order (see `topological_order`); all that arrive at a target add up before it runs.
+
+    pending: from edge, (node or leaf, number of the output), to the array that has arrived there so far.
+    `arrived(target, pending)` takes out what arrived at a target, one array or None for each output. A leaf gets
+    it by `add_to_leaf`, if there is any. A node turns it by `input_grads` into one gradient (or None) for each of
+    its edges; what goes on along an edge is `fit` into shape first. Then the node is released, unless retain_graph.
+    A node that nothing arrived at does not run.
+    """
+    for target in order:
+        grads = arrived(target, pending)
+        if all(grad is None for grad in grads):
+            continue
+        if isinstance(target, TensorBase):
+            add_to_leaf(target, grads[0])
+            continue
+        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
+            if edge is not None and grad is not None:
+                grad = fit(target, edge[0], grad)
+                pending[edge] = pending[edge] + grad if edge in pending else grad
+        if not retain_graph:
+            target.release()
+
+
 def run_backward(targets, grads, retain_graph=False, wanted=None):
-    """Send gradients from targets back through the graph: all that arrive at a node add up before they go on.
+    """Send gradients from targets back through the graph (see `walk`).
 
     targets: edges (see `edge_of`), grads: an array for each. Leaves add what arrives to their `.grad`; when
     `wanted`, a list of edges, is given, nothing is added and a list of their gradients (or None) is returned.
-    A node's kept arrays are dropped once it has run, unless retain_graph. Raises RuntimeError at a node
-    whose arrays were dropped before.
+    Raises RuntimeError at a node whose arrays were dropped before.
     """
     pending: dict[Any, Any] = {}
     for edge, grad in zip(targets, grads, strict=True):
         pending[edge] = pending[edge] + grad if edge in pending else grad
-    found = dict.fromkeys(wanted or ())
     order = topological_order([edge[0] for edge in targets])
-    needed = set(order) if wanted is None else _leading_to([edge[0] for edge in wanted], order)
-    for target in order:
-        if isinstance(target, TensorBase):
-            grad = _hooked(target, 0, pending.pop((target, 0), None))
-            if wanted is None and grad is not None:
-                _add_to_leaf(target, grad)
-            elif (target, 0) in found:
-                found[target, 0] = grad
-            continue
-        arrived = [_hooked(target, i, pending.pop((target, i), None)) for i in range(target.outputs)]
-        for i in range(target.outputs):
-            if (target, i) in found:
-                found[target, i] = arrived[i]
-        if target not in needed or all(grad is None for grad in arrived):
-            continue
-        for edge, grad in zip(target.edges, _input_grads(target, arrived), strict=True):
-            if edge is not None and grad is not None:
-                grad = _fit(target, edge[0], grad)
-                pending[edge] = pending[edge] + grad if edge in pending else grad
-        if not retain_graph:
-            target.release()
-    return [found[edge] for edge in wanted] if wanted is not None else None
+    if wanted is None:
+        return walk(order, pending, retain_graph)
+    found: dict[Any, Any] = {}
+    ends = {edge[0]: edge[0].keepers for edge in wanted}
+    leading = _leading_to(ends, order)
+    for edge in set(wanted):
+        edge[0].keepers = (*edge[0].keepers, (edge[1], functools.partial(_keep, found, edge)))
+    try:
+        walk([target for target in order if target in leading], pending, retain_graph)
+        for target in order:
+            if target in ends and target not in leading:
+                arrived(target, pending)
+    finally:
+        for target, keepers in ends.items():
+            target.keepers = keepers
+    return [found.get(edge) for edge in wanted]
+
+
+def _keep(found, edge, grad):
+    found[edge] = grad
+    return grad
+
+
+def arrived(target, pending):
+    """Take out of pending what arrived at target, after its hooks: a list with an array or None for each output."""
+    count = 1 if isinstance(target, TensorBase) else target.outputs
+    return [_hooked(target, i, pending.pop((target, i), None)) for i in range(count)]
 
 
 def _leading_to(wanted, order):
@@ -251,7 +279,7 @@ def backward(tensors, gradients, retain_graph=False, create_graph=False, inputs=
     inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     for x, grad in zip(inputs, run_backward(edges, first, retain_graph, [edge_of(x) for x in inputs]), strict=True):
         if grad is not None:
-            _add_to_leaf(x, grad)
+            add_to_leaf(x, grad)
 
 
 def starts(tensors, gradients, create_graph=False):
@@ -274,7 +302,11 @@ def starts(tensors, gradients, create_graph=False):
     return edges, arrays
 
 
-def _input_grads(node, arrived):
+def input_grads(node, arrived):
+    """Return what a node's backward makes of the gradients of its outputs, one for each input.
+
+    Raises RuntimeError when its arrays were dropped, or when backward returned another number of gradients.
+    """
     if node.freed:
         raise RuntimeError(
             "Trying to backward through the graph a second time: what it kept was freed by the first. "
@@ -288,7 +320,7 @@ def _input_grads(node, arrived):
     return grads
 
 
-def _fit(node, target, grad):
+def fit(node, target, grad):
     """Return a gradient in the shape and dtype of what it is a gradient of."""
     like = target.array if isinstance(target, TensorBase) else target
     grad = np.asarray(grad)  # what has no dimensions easily becomes a NumPy scalar
@@ -308,7 +340,8 @@ def _hooked(target, number, grad):
     return grad
 
 
-def _add_to_leaf(leaf, grad):
+def add_to_leaf(leaf, grad):
+    """Add an array to `leaf.grad`, in place; the first makes it: a tensor of leaf's dtype with its own memory."""
     if leaf.grad is None:
         leaf.grad = leaf._wrap(np.array(grad, leaf.array.dtype))  # a copy: others may hold this array too
     else:
@@ -353,7 +386,7 @@ def retain_grad(tensor):
 
     def keep(grad):
         if (tensor := keeper()) is not None:
-            _add_to_leaf(tensor, grad)
+            add_to_leaf(tensor, grad)
         return grad
 
     tensor.retains_grad = True

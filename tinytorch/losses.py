@@ -32,6 +32,7 @@ class LogSumExp(Function):
         return out if keepdim else out.squeeze(dim)
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.inputs` holds a, `ctx.output` what forward returned."""
         (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
         dim = dim if a.ndim else None
         with np.errstate(invalid="ignore"):
@@ -129,7 +130,7 @@ class CrossEntropy(ClassLoss):
         return ctx.weights * (np.log(ctx.total) - wanted)
 
     def rows_grad(ctx, scale):
-        """Return the gradient of the rows."""
+        """Return the gradient of the rows, (n, C). `ctx.exp` and `ctx.total` make up the softmax."""
         scale = scale * ctx.weights
         out = ctx.exp * (scale / ctx.total)[:, None]
         out[ctx.pick(out)] -= scale
@@ -147,6 +148,28 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     reduction = named_reduction(reduction, size_average, reduce)
     weight = None if weight is None else weight.array
     return NLL.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+def over_classes(logs, weight):
+    """Return minus the sum of logs over classes, each times its class's weight."""
+    dim = min(logs.ndim - 1, 1)
+    return -(logs if weight is None else logs * weight.reshape(-1, *[1] * (logs.ndim - dim - 1))).sum(dim)
+
+
+def smoothed_nll(logs, target, weight, ignore_index, reduction, smoothing):
+    """Return `nll_loss` of targets of which the share `smoothing` is spread evenly over all classes.
+
+    logs: logarithms of probabilities; the rest as in `cross_entropy` of classes. A row whose target is ignore_index
+    counts in neither part; the mean is divided by the weights of the targets.
+    """
+    losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    counts = (target != ignore_index).to(logs.dtype)
+    spread = over_classes(logs, weight) * counts
+    if reduction == "mean" and weight is not None:
+        counts = counts * weight[target * counts.to(target.dtype)]
+    if reduction != "none":
+        spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
+    return losses * (1 - smoothing) + spread * (smoothing / logs.shape[min(logs.ndim - 1, 1)])
 
 
 def cross_entropy(
@@ -170,25 +193,12 @@ def cross_entropy(
             raise RuntimeError("ignore_index is not supported for floating point target")
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / input.shape[min(input.ndim - 1, 1)]
-        return _reduce(_over_classes(log_softmax(input, min(input.ndim - 1, 1)) * target, weight), reduction)
-    options = {"weight": None if weight is None else weight.array, "ignore_index": ignore_index, "reduction": reduction}
-    if not label_smoothing:
-        return CrossEntropy.apply(input, target, **options)
-    logs = log_softmax(input, min(input.ndim - 1, 1))
-    losses = NLL.apply(logs, target, **options)
-    counts = (target != ignore_index).to(logs.dtype)
-    spread = _over_classes(logs, weight) * counts
-    if reduction == "mean" and weight is not None:
-        counts = counts * weight[target * counts.to(target.dtype)]
-    if reduction != "none":
-        spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
-    return losses * (1 - label_smoothing) + spread * (label_smoothing / logs.shape[min(logs.ndim - 1, 1)])
-
-
-def _over_classes(logs, weight):
-    """Return minus the sum of logs over classes, each times its class's weight."""
-    dim = min(logs.ndim - 1, 1)
-    return -(logs if weight is None else logs * weight.reshape(-1, *[1] * (logs.ndim - dim - 1))).sum(dim)
+        return reduce_losses(over_classes(log_softmax(input, min(input.ndim - 1, 1)) * target, weight), reduction)
+    if label_smoothing:
+        logs = log_softmax(input, min(input.ndim - 1, 1))
+        return smoothed_nll(logs, target, weight, ignore_index, reduction, label_smoothing)
+    weight = None if weight is None else weight.array
+    return CrossEntropy.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
 
 
 def named_reduction(reduction, size_average=None, reduce=None):
@@ -201,7 +211,7 @@ def named_reduction(reduction, size_average=None, reduce=None):
     return reduction
 
 
-def _reduce(losses, reduction, weight=None):
+def reduce_losses(losses, reduction, weight=None):
     """Return the losses, their mean (by weight, a tensor of the same shape) or their sum."""
     if weight is not None:
         if weight.shape != losses.shape:
@@ -214,7 +224,7 @@ def _reduce(losses, reduction, weight=None):
     return losses.sum() if reduction == "sum" else losses
 
 
-def _difference(input, target, name):
+def difference(input, target, name):
     """Return input - target; other shapes broadcast, with a warning."""
     floats(input.array, name)
     if input.shape != target.shape:
@@ -231,8 +241,8 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     >>> tt.nn.functional.mse_loss(tt.tensor([1.0, 2.0]), tt.tensor([1.0, 5.0]))
     tensor(4.5000)
     """
-    difference = _difference(input, target, "mse_loss")
-    return _reduce(difference * difference, named_reduction(reduction, size_average, reduce), weight)
+    distance = difference(input, target, "mse_loss")
+    return reduce_losses(distance * distance, named_reduction(reduction, size_average, reduce), weight)
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -241,7 +251,8 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     >>> tt.nn.functional.l1_loss(tt.tensor([1.0, 2.0]), tt.tensor([1.0, 5.0]), reduction="sum")
     tensor(3.)
     """
-    return _reduce(abs(_difference(input, target, "l1_loss")), named_reduction(reduction, size_average, reduce), weight)
+    reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(abs(difference(input, target, "l1_loss")), reduction, weight)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -252,9 +263,9 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    distance = abs(_difference(input, target, "huber_loss"))
+    distance = abs(difference(input, target, "huber_loss"))
     near = clamp(distance, max=delta)
-    return _reduce(near * (distance - near * 0.5), named_reduction(reduction), weight)
+    return reduce_losses(near * (distance - near * 0.5), named_reduction(reduction), weight)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
@@ -300,7 +311,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     """
     _same_size(input, target)
     losses = BinaryCrossEntropy.apply(input, target)
-    return _reduce(losses if weight is None else losses * weight, named_reduction(reduction, size_average, reduce))
+    reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses if weight is None else losses * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -320,7 +332,8 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         positive = positive * ((pos_weight - 1) * target + 1)
     losses = (1 - target) * input + positive
-    return _reduce(losses if weight is None else losses * weight, named_reduction(reduction, size_average, reduce))
+    reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses if weight is None else losses * weight, reduction)
 
 
 def _same_size(input, target):
@@ -341,7 +354,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         losses = target.exp() * (target - input)
     else:
         losses = target * (target.masked_fill(target == 0, 1.0).log() - input)  # 0 log(0) is 0
-    return _reduce(losses, named_reduction(reduction, size_average, reduce))
+    return reduce_losses(losses, named_reduction(reduction, size_average, reduce))
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):

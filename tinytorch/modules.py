@@ -35,6 +35,11 @@ class Module(ModuleBase):
     """
 
     def __init__(self):
+        """Make empty tables of this module's own: dicts _parameters, _buffers, _modules, and a set of names.
+
+        The set, _non_persistent_buffers_set, holds the buffers that are not saved. training is True;
+        _forward_hooks and _forward_pre_hooks are a Hooks() each.
+        """
         vars(self).update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers_set=set())
         vars(self).update(_forward_hooks=Hooks(), _forward_pre_hooks=Hooks())
 
@@ -132,11 +137,15 @@ class Module(ModuleBase):
     def state_dict(self, *, destination=None, prefix="", keep_vars=False):
         """Return a dict from prefix + name to tensor: parameters and persistent buffers, sharing their memory.
 
-        With keep_vars the parameters themselves are in it, not detached tensors.
+        Each module's parameters come before its buffers; a tensor with two names is in it twice. With keep_vars the
+        parameters themselves are in it, not detached tensors. A given destination is filled and returned.
         """
         destination = OrderedDict() if destination is None else destination
-        for name, tensor in self._named_state():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+                if tensor is not None and name not in module._non_persistent_buffers_set:
+                    key = prefix + (f"{path}.{name}" if path else name)
+                    destination[key] = tensor if keep_vars else tensor.detach()
         return destination
 
     def load_state_dict(self, state_dict, strict=True, assign=False):
@@ -147,7 +156,7 @@ class Module(ModuleBase):
         """
         if not hasattr(state_dict, "keys"):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        own, problems = dict(self._named_state()), []
+        own, problems = Module.state_dict(self, keep_vars=True), []
         keys = IncompatibleKeys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
         for what, names in zip(("Missing", "Unexpected"), keys if strict else (), strict=False):
             if names:
@@ -161,8 +170,7 @@ class Module(ModuleBase):
             if assign:
                 own[name].array = value.array
             else:
-                own[name].array[...] = value.array
-                own[name].bump_version()
+                own[name].detach().copy_(value.detach())
         return keys
 
 
@@ -246,7 +254,7 @@ class Drop(Function):
     """out = a * mask: each element is 0 with probability p, else a / (1 - p).  dL/da = g * mask."""
 
     def forward(ctx, a, p):
-        """Draw the mask and return a * mask, whose mean is that of a."""
+        """Draw the mask, keep it in ctx.mask, and return a * mask, whose mean is that of a."""
         keep = default_generator.rng.random(a.shape, np.float32) >= p
         ctx.mask = np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=a.dtype)
         return a * ctx.mask
@@ -368,6 +376,7 @@ class Sequential(Numbered, Module):
         return input
 
     def _of(self, named):
+        """Return a Sequential of this class with the modules of the dict named: what a slice is."""
         return type(self)(OrderedDict(named))
 
 
@@ -384,9 +393,11 @@ class ModuleList(Numbered, Module):
         self.extend(modules or ())
 
     def _of(self, named):
+        """Return a ModuleList of this class with the modules of the dict named: what a slice is."""
         return type(self)(named.values())
 
     def _child_lines(self):
+        """Return the lines of `repr`, one for each run of equal texts: "(0-2): 3 x Flatten()", "(3): Identity()"."""
         lines, texts = [], [repr(module) for module in self]
         while texts:  # equal neighbours are shown once, with their number
             first = len(self) - len(texts)

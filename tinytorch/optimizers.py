@@ -38,6 +38,51 @@ def scratch(like):
     return rows[0, : like.size].reshape(like.shape), rows[1, : like.size].reshape(like.shape)
 
 
+def remembered(state, param, names):
+    """Count one step more in state, and return the arrays that it keeps under names, zeros like param at first.
+
+    state: a dict, {} at the first step. state["step"] is a float32 Tensor without dimensions, as in PyTorch; each
+    name leads to a Tensor, whose array is what is returned, to be changed in place.
+    """
+    if not state:
+        state["step"] = Tensor(np.zeros((), np.float32))
+        state.update((name, Tensor(np.zeros_like(param))) for name in names)
+    state["step"].array += 1
+    return [state[name].array for name in names]
+
+
+def named_tensors(params):
+    """Return the names and the tensors of params: one tensor, several, or pairs (name, tensor). No names: [].
+
+    Raises TypeError for a set and for what is not a tensor, ValueError for a tensor that is no leaf.
+    """
+    if isinstance(params, set):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
+            "in sets will change between runs. Please use a list instead."
+        )
+    params = [params] if isinstance(params, Tensor) else list(params)
+    names = [pair[0] for pair in params if isinstance(pair, tuple)]
+    params = [pair[1] if isinstance(pair, tuple) else pair for pair in params]
+    for param in params:
+        if not isinstance(param, Tensor):
+            raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
+        if not param.is_leaf:
+            raise ValueError("can't optimize a non-leaf Tensor")
+    if len(set(params)) < len(params):
+        warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=4)
+    return names, params
+
+
+def _same_sizes(saved, groups):
+    """Raise ValueError unless the two lists of groups hold the same numbers of parameters."""
+    if len(saved) != len(groups):
+        raise ValueError("loaded state dict has a different number of parameter groups")
+    if any(len(a["params"]) != len(b["params"]) for a, b in zip(saved, groups, strict=True)):
+        problem = "that doesn't match the size of optimizer's group"
+        raise ValueError(f"loaded state dict contains a parameter group {problem}")
+
+
 def _not_negative(**values):
     for name, value in values.items():
         if not value >= 0:  # nan, too
@@ -71,23 +116,9 @@ class Optimizer:
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
-                "in sets will change between runs. Please use a list instead."
-            )
-        params = [params] if isinstance(params, Tensor) else list(params)
-        names = [pair[0] for pair in params if isinstance(pair, tuple)]
-        params = [pair[1] if isinstance(pair, tuple) else pair for pair in params]
-        for param in params:
-            if not isinstance(param, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
-            if not param.is_leaf:
-                raise ValueError("can't optimize a non-leaf Tensor")
-        if len(set(params)) < len(params):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
-        if any(param in set(params) for group in self.param_groups for param in group["params"]):
+        names, params = named_tensors(param_group["params"])
+        taken = {param for group in self.param_groups for param in group["params"]}
+        if taken & set(params):
             raise ValueError("some parameters appear in more than one parameter group")
         named = {"param_names": names} if names else {}
         self.param_groups.append({**self.defaults, **param_group, "params": params, **named})
@@ -140,14 +171,9 @@ class Optimizer:
         Raises ValueError when the groups have other sizes.
         """
         saved = copy.deepcopy(state_dict)
-        groups = saved["param_groups"]
-        if len(groups) != len(self.param_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
-        if any(len(a["params"]) != len(b["params"]) for a, b in zip(groups, self.param_groups, strict=True)):
-            problem = "that doesn't match the size of optimizer's group"
-            raise ValueError(f"loaded state dict contains a parameter group {problem}")
+        _same_sizes(saved["param_groups"], self.param_groups)
         param_of: dict = {}
-        for new, group in zip(groups, self.param_groups, strict=True):
+        for new, group in zip(saved["param_groups"], self.param_groups, strict=True):
             param_of.update(zip(new["params"], group["params"], strict=True))
             group.update({**new, "params": group["params"]})
         self.state = defaultdict(dict)
@@ -182,21 +208,34 @@ class SGD(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, _settings(locals()))
 
+    @staticmethod
+    def direction(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
+        """Bring the array buffer, b, up to date in place, and return the direction of the step, which is b.
+
+        b = momentum b + (1 - dampening) grad; if first, b = grad. nesterov: the direction is grad + momentum b.
+        out: an array of that shape for intermediate results (None: make one). grad stays as it is.
+        """
+        if first:
+            buffer[...] = grad
+        else:
+            buffer *= momentum
+            buffer += grad if dampening == 0 else np.multiply(grad, 1 - dampening, out=out)
+        return np.add(grad, np.multiply(buffer, momentum, out=out), out=out) if nesterov else buffer
+
     def step_one(self, param, grad, state, group):
         """Change param in place; with momentum, state["momentum_buffer"] is b."""
         lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
         first, buffers = "momentum_buffer" not in state, []
         if momentum:
-            state.setdefault("momentum_buffer", Tensor(np.zeros_like(param)))
+            if first:
+                state["momentum_buffer"] = Tensor(np.zeros_like(param))
             buffers = [state["momentum_buffer"].array]
         for p, g, *buffer in blocks(param, grad, *buffers):
             t, u = scratch(p)
             if decay:
                 g = np.add(g, np.multiply(p, decay, out=t), out=t)
-            for b in buffer:
-                b *= 0 if first else momentum
-                b += g if first or group["dampening"] == 0 else np.multiply(g, 1 - group["dampening"], out=u)
-                g = np.add(g, np.multiply(b, momentum, out=u), out=u) if group["nesterov"] else b
+            if buffer:
+                g = self.direction(g, buffer[0], first, momentum, group["dampening"], group["nesterov"], out=u)
             p -= np.multiply(g, lr, out=t)
 
 
@@ -224,16 +263,11 @@ class Adam(Optimizer):
 
     def step_one(self, param, grad, state, group):
         """Change param in place; state has "step", "exp_avg" (m), "exp_avg_sq" (v) and with amsgrad the largest v."""
-        if not state:
-            state["step"] = Tensor(np.zeros((), np.float32))
-            for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]:
-                state[name] = Tensor(np.zeros_like(param))
-        state["step"].array += 1
-        arrays = [state[name].array for name in ("exp_avg", "exp_avg_sq")]
+        names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
+        m, v, *largest = remembered(state, param, names)
         numbers = [state["step"].item(), float(group["lr"]), *map(float, group["betas"]), group["eps"]]
         decay = [group["weight_decay"], group["decoupled_weight_decay"]]
-        largest = [state["max_exp_avg_sq"].array] if group["amsgrad"] else []
-        self.update(param, grad, *arrays, *numbers, *decay, *largest)
+        self.update(param, grad, m, v, *numbers, *decay, *largest)
 
     @staticmethod
     def update(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None):
@@ -291,11 +325,7 @@ class RMSprop(Optimizer):
         """Change param in place; state has "step", "square_avg" (v) and what momentum and centered need."""
         lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
         names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
-        if not state:
-            state["step"] = Tensor(np.zeros((), np.float32))
-            state.update((name, Tensor(np.zeros_like(param))) for name in names)
-        state["step"].array += 1
-        for p, g, v, *rest in blocks(param, grad, *(state[name].array for name in names)):
+        for p, g, v, *rest in blocks(param, grad, *remembered(state, param, names)):
             t, u = scratch(p)
             if decay:
                 g = np.add(g, np.multiply(p, decay, out=u), out=u)

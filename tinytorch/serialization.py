@@ -100,6 +100,11 @@ def save(obj, f):
     if not (isinstance(obj, dict) and list(obj) == list(packer.arrays)):
         metadata[STRUCTURE] = json.dumps(structure)
     content = to_bytes(packer.arrays, metadata)
+    write_file(f, content)
+
+
+def write_file(f, content):
+    """Write bytes to a binary file object or to a path; a file at the path is replaced at once, or stays as it was."""
     if hasattr(f, "write"):
         f.write(content)
         return
@@ -156,6 +161,23 @@ def from_bytes(content):
     for start, what in FOREIGN.items():
         if content.startswith(start) and int.from_bytes(content[:8], "little") > len(content):
             raise ValueError(f"it is {what}")
+    header, metadata, data = read_header(content)
+    spans = {name: _span(name, entry, len(data)) for name, entry in header.items()}
+    reached = 0
+    for begin, end, name in sorted((*span, name) for name, span in spans.items()):
+        if begin != reached:
+            raise ValueError(f"tensor {name!r} begins at byte {begin}, but the one before it ends at {reached}")
+        reached = end
+    if reached != len(data):
+        raise ValueError(f"it has {len(data) - reached} bytes after the last tensor")
+    return {name: _array(entry, data[slice(*spans[name])]) for name, entry in header.items()}, metadata
+
+
+def read_header(content):
+    """Return (entries by name, metadata, data) of a safetensors file; data is a memoryview of what follows the header.
+
+    Raises ValueError that says what is wrong: too few bytes, a length that does not fit, no JSON, no dict.
+    """
     if len(content) < 8:
         raise ValueError(f"it has {len(content)} bytes, too few for a safetensors file")
     size = int.from_bytes(content[:8], "little")
@@ -168,16 +190,7 @@ def from_bytes(content):
     metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("its header is no dict, or its __metadata__ no dict of strings")
-    data = memoryview(content)[8 + size :]
-    spans = {name: _span(name, entry, len(data)) for name, entry in header.items()}
-    reached = 0
-    for begin, end, name in sorted((*span, name) for name, span in spans.items()):
-        if begin != reached:
-            raise ValueError(f"tensor {name!r} begins at byte {begin}, but the one before it ends at {reached}")
-        reached = end
-    if reached != len(data):
-        raise ValueError(f"it has {len(data) - reached} bytes after the last tensor")
-    return {name: _array(entry, data[slice(*spans[name])]) for name, entry in header.items()}, metadata
+    return header, metadata, memoryview(content)[8 + size :]
 
 
 def _span(name, entry, size):

@@ -159,6 +159,7 @@ class Add(Function):
         return a + b
 
     def backward(ctx, g):
+        """Return the gradients of a and b. The engine calls `unbroadcast` on each."""
         return g, g
 
 
@@ -173,6 +174,7 @@ class Sub(Function):
         return a - b
 
     def backward(ctx, g):
+        """Return the gradients of a and b."""
         return g, -g
 
 
@@ -188,6 +190,7 @@ class Mul(Function):
         return a * b
 
     def backward(ctx, g):
+        """Return the gradients of a and b. `ctx.inputs` are what forward got."""
         a, b = ctx.inputs
         return g * b, g * a
 
@@ -205,6 +208,7 @@ class Div(Function):
             return as_float(a) / as_float(b)
 
     def backward(ctx, g):
+        """Return the gradients of a and b. `ctx.inputs` are what forward got."""
         a, b = ctx.inputs
         return g / b, -g * (a / b) / b
 
@@ -226,6 +230,10 @@ class Pow(Function):
             return (a**b).astype(a.dtype, copy=False)  # NumPy makes small ints of bools
 
     def backward(ctx, g):
+        """Return the gradients of a and b, None for one that `ctx.needs_input_grad` does not ask for.
+
+        Where b is 0, that of a is 0; where a is 0 and b is not negative, that of b is 0: never nan.
+        """
         a, b = ctx.inputs
         ga = gb = None
         if ctx.needs_input_grad[0]:
@@ -245,6 +253,7 @@ class Neg(Function):
         return -a
 
     def backward(ctx, g):
+        """Return the gradient of a."""
         return -g
 
 
@@ -259,6 +268,7 @@ class Exp(Function):
             return np.exp(as_float(a))
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.output` is what forward returned."""
         return g * ctx.output
 
 
@@ -273,6 +283,7 @@ class Log(Function):
             return np.log(as_float(a))
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.inputs` holds a."""
         (a,) = ctx.inputs
         return g / a
 
@@ -301,6 +312,10 @@ class MatMul(Function):
             raise RuntimeError(f"shapes {a.shape} and {b.shape} cannot be multiplied") from None
 
     def backward(ctx, g):
+        """Return the gradients of a and b, None for one that `ctx.needs_input_grad` does not ask for.
+
+        Multiplies by `ctx.multiply`. Vectors and batches as in the docstring of the class.
+        """
         a, b = ctx.inputs
         g = g if b.ndim > 1 else g[..., None]
         g = g if a.ndim > 1 else g[..., None, :]
@@ -324,6 +339,7 @@ class Sum(Function):
         return a.sum(axis=dim, dtype=dtype, keepdims=keepdim)
 
     def backward(ctx, g):
+        """Return the gradient of a, of shape `ctx.shapes[0]`. `ctx.options` are dim and keepdim."""
         return np.broadcast_to(restore_dims(g, ctx.shapes[0], **ctx.options), ctx.shapes[0])
 
 
@@ -337,6 +353,7 @@ class Mean(Function):
         return a.mean(axis=dim, keepdims=keepdim)
 
     def backward(ctx, g):
+        """Return the gradient of a, of shape `ctx.shapes[0]`. `ctx.options` are dim and keepdim."""
         (shape,) = ctx.shapes
         count = math.prod(shape) / max(g.size, 1)
         return np.broadcast_to(restore_dims(g, shape, **ctx.options) / count, shape)
@@ -355,6 +372,7 @@ class Max(Function):
         return a.max(axis=dim, keepdims=keepdim)
 
     def backward(ctx, g):
+        """Return the gradient of a. Over all elements, equal largest ones share g; over dim, the first has it."""
         (a,), dim = ctx.inputs, ctx.options["dim"]
         if dim is None:  # those that share the largest value share the gradient
             largest = (a == a.flat[ctx.find(a)]) | (np.isnan(a) & np.isnan(a).any())
@@ -376,6 +394,7 @@ class Reshape(Function):
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {a.size}") from None
 
     def backward(ctx, g):
+        """Return the gradient of a, of shape `ctx.shapes[0]`."""
         return g.reshape(ctx.shapes[0])
 
 
@@ -389,6 +408,7 @@ class Permute(Function):
         return a.transpose(dims)
 
     def backward(ctx, g):
+        """Return the gradient of a. `ctx.options['dims']` is the order that forward used."""
         dims = [dim % g.ndim for dim in ctx.options["dims"]]
         return g.transpose(np.argsort(dims))
 
@@ -403,6 +423,7 @@ class Index(Function):
         return a[index]
 
     def backward(ctx, g):
+        """Return the gradient of a; an element that was taken twice gets both of its gradients."""
         index, out = ctx.options["index"], np.zeros(ctx.shapes[0], g.dtype)
         if any(isinstance(item, np.ndarray) and item.dtype != np.bool_ for item in index):
             np.add.at(out, index, g)  # an element that was taken twice gets both gradients
@@ -425,6 +446,7 @@ class Cat(Function):
             raise RuntimeError(f"cat: sizes must match except in dimension {dim}, got {shapes}") from None
 
     def backward(ctx, g):
+        """Return the gradient of each array, a tuple. `ctx.shapes` are the shapes of all."""
         dim = wrap_dim(ctx.options.get("dim", 0), g.ndim)
         ends = np.cumsum([shape[dim] for shape in ctx.shapes])[:-1]
         return tuple(np.split(g, ends, axis=dim))
@@ -445,5 +467,6 @@ class Where(Function):
         return np.where(condition, a, b)
 
     def backward(ctx, g):
+        """Return None for the condition and the gradients of a and b."""
         condition = ctx.inputs[0]
         return None, np.where(condition, g, 0), np.where(condition, 0, g)

@@ -167,7 +167,8 @@ class EarlyStopping(Callback):
             self.best, self.waited = row[self.monitor], 0
             return
         self.waited += 1
-        trainer.stopped = self.waited >= self.patience
+        if self.waited >= self.patience:
+            trainer.stopped = True  # never False: another callback may have stopped it
 
     def state_dict(self):
         """Return the best value, and for how long it has been the best."""
@@ -253,21 +254,23 @@ class Trainer:
             self.loader_state = None
         while self.epoch < epochs and not self.stopped:
             lr = self.optimizer.param_groups[0]["lr"]
-            options = (self.each_step, self.accumulate, self.max_norm, self._after_step)
+            options = (self.each_step, self.accumulate, self.max_norm, self.after_step)
             loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
             row = {"epoch": self.epoch + 1, "loss": loss, "lr": lr}
             if validation is not None:
                 results = evaluate(self.model, validation, self.loss_fn, self.metrics)
                 row |= {f"val_{name}": value for name, value in results.items()}
-            self._after_epoch(row)
+            self.after_epoch(row)
         return self.history
 
-    def _after_step(self, loss):
+    def after_step(self, loss):
+        """Count the batch and tell the callbacks of its loss."""
         self.step += 1
         for callback in self.callbacks:
             callback.on_step(self, loss)
 
-    def _after_epoch(self, row):
+    def after_epoch(self, row):
+        """Note the row, step the scheduler, tell the callbacks, and write the checkpoint last."""
         self.epoch += 1
         self.history.append(row)
         if self.each_epoch is not None:
