@@ -2,8 +2,8 @@
 
 A file of checks (`checks/test_01_tensor.py`) holds pytest functions marked with `exercise`; a gallery of
 wrong answers (`checks/wrong/01_tensor.py`) holds functions marked with `wrong`. In a notebook,
-`%load_ext checks` adds `%%exercise`, `%check`, `%hint`, `%solution`, `%recall` and `%%measure`; in the
-browser this happens before the first cell.
+`%load_ext checks` adds `%%exercise`, `%check`, `%hint`, `%solution`, `%recall`, `%fill`, `%milestone` and
+`%%measure`; in the browser this happens before the first cell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import charts as chart
-from .course import site_base
+from .course import dataset, site_base
 from .expect import CheckFailed, Expect
 from .measure import Measurement, measure
 
@@ -28,6 +28,7 @@ __all__ = [
     "Measurement",
     "Wrong",
     "chart",
+    "dataset",
     "exercise",
     "load_ipython_extension",
     "measure",

@@ -14,10 +14,10 @@ from html import escape
 from typing import Any
 
 from .expect import bytes_text, seconds_text
-from .outcome import NOT_ATTEMPTED, NOT_YET, PASSED, TRACE_LIMIT, Failure, Line, Result
+from .outcome import GIVEN, NOT_ATTEMPTED, NOT_YET, PASSED, TRACE_LIMIT, Failure, Line, Result
 
-SYMBOLS = {PASSED: "✓", NOT_YET: "✗", NOT_ATTEMPTED: "○"}
-COLOURS = {PASSED: "#1c9550", NOT_YET: "#d5602a", NOT_ATTEMPTED: "#808080"}
+SYMBOLS = {PASSED: "✓", NOT_YET: "✗", NOT_ATTEMPTED: "○", GIVEN: "◇"}
+COLOURS = {PASSED: "#1c9550", NOT_YET: "#d5602a", NOT_ATTEMPTED: "#808080", GIVEN: "#3b82c4"}
 MAX_PRINTED = 12  # lines of a student's output that a card repeats
 
 Bundle = dict[str, str]  # a display: MIME type -> content
@@ -41,6 +41,7 @@ class Context:
     next_name: str = ""  # the exercise after this one; empty for the last of a module
     module_id: str = ""
     places: dict[str, str] = field(default_factory=dict)  # exercise -> "exercise 3 of module 01, Tensor"
+    modules: dict[str, str] = field(default_factory=dict)  # exercise -> "01"
     notices: Sequence[str] = ()  # about saving
 
 
@@ -110,7 +111,11 @@ def _next(result: Result, context: Context) -> str:
     if result.status == PASSED:
         return context.next_name or f"the last exercise of this module; %check {context.module_id} shows all"
     if result.failure and result.failure.needs:
-        return f"write {result.failure.needs} first"
+        needs = result.failure.needs
+        module = context.modules.get(needs, context.module_id)
+        if module == context.module_id:
+            return f"write {needs} first"
+        return f"write {needs} first, or let `%fill {module}` put in what is missing of module {module}"
     if context.hints_seen < context.hints:
         return f"%hint {result.exercise} ({context.hints_seen} of {counted(context.hints, 'hint')} seen)"
     seen = f" (all {context.hints} hints seen)" if context.hints else ""

@@ -170,3 +170,70 @@ def _plain_value(value: Any) -> Any:
 
 def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+def points(
+    rows: Sequence[Row],
+    x: str,
+    y: str,
+    title: str,
+    alt: str,
+    color: str,
+    lines: Sequence[tuple[float, float, float]] = (),
+) -> Chart:
+    """Points in a plane, their `color` value also their shape, and straight lines a x + b y + c = 0.
+
+    Both axes reach a little beyond the points; a line is cut off there, and left out when it passes outside.
+    """
+    encoding = {"x": _quantity(x, False), "y": _quantity(y, False)}
+    encoding["color"] = encoding["shape"] = _category(rows, color)
+    made = _chart(rows, {"type": "point", "filled": True, "size": 50, "tooltip": True}, encoding, title, alt)
+    ends = [_reach([row[key] for row in rows]) for key in (x, y)]
+    for axis, (low, high) in zip((x, y), ends, strict=True):
+        encoding["x" if axis == x else "y"]["scale"] = {"domain": [low, high], "nice": False}
+    mark, encoding = made.spec.pop("mark"), made.spec.pop("encoding")
+    layers: list[dict[str, Any]] = [{"mark": mark, "encoding": encoding}]
+    for line_ in lines:
+        values = [{x: px, y: py} for px, py in _across(line_, *ends)]
+        if values:
+            drawn = {"data": {"values": values}, "mark": {"type": "line", "color": _INK, "strokeWidth": 2}}
+            layers.append({**drawn, "encoding": {"x": encoding["x"], "y": encoding["y"]}})
+    made.spec.update(layer=layers, width=320, height=320)
+    return made
+
+
+def _reach(values: Sequence[float]) -> tuple[float, float]:
+    low, high = float(min(values)), float(max(values))
+    room = 0.15 * (high - low or 1.0)
+    return low - room, high + room
+
+
+def _across(
+    line_: tuple[float, float, float], xs: tuple[float, float], ys: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """The two points in which a line a x + b y + c = 0 meets the border of a box; none when it does not."""
+    a, b, c = map(float, line_)
+    found = [(x, -(a * x + c) / b) for x in xs if b] + [(-(b * y + c) / a, y) for y in ys if a]
+    small = 1e-9
+    inside = [(x, y) for x, y in found if xs[0] - small <= x <= xs[1] + small and ys[0] - small <= y <= ys[1] + small]
+    return [min(inside), max(inside)] if len(inside) > 1 else []
+
+
+def images(pictures: Sequence[Any], labels: Sequence[str], title: str, alt: str) -> Chart:
+    """Small pictures (n, height, width), 0 paper to 1 ink, side by side, each below its label."""
+    rows = [
+        {"picture": f"{number + 1}: {label}", "row": i, "column": j, "ink": round(float(ink), 3)}
+        for number, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+        for i, line_ in enumerate(picture)
+        for j, ink in enumerate(line_)
+    ]
+    encoding: dict[str, Any] = {
+        "x": {"field": "column", "type": "ordinal", "axis": None},
+        "y": {"field": "row", "type": "ordinal", "axis": None},
+        "color": {"field": "ink", "type": "quantitative", "scale": {"scheme": "greys"}, "legend": None},
+        "facet": {"field": "picture", "type": "nominal", "columns": 4, "title": None,
+                  "header": {"labelColor": _INK, "labelFontSize": 12}},
+    }  # fmt: skip
+    made = _chart(rows, {"type": "rect"}, encoding, title, alt)
+    made.spec.update(width=90, height=90)
+    made.plain = f"{title}\n" + "\n".join(f"{n}: {label}" for n, label in enumerate(labels, 1)) + f"\n{alt}"
+    return made

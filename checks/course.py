@@ -49,8 +49,15 @@ def load(root: Path | str | None = None) -> dict[str, Any]:
         "title": data["title"],
         "release": release,
         "modules": [_module(root, module) for module in data["modules"]],
-        "milestones": data.get("milestones", []),
+        "milestones": [_milestone(root, milestone) for milestone in data.get("milestones", [])],
     }
+
+
+def _milestone(root: Path, milestone: dict[str, Any]) -> dict[str, Any]:
+    """A milestone; open as soon as its lesson `milestones/01_<name>.md` exists."""
+    name = milestone.get("name", "")
+    text = root / "milestones" / f"{milestone['id']:02}_{name}.md"
+    return {**milestone, "notebook": f"milestone_{milestone['id']}_{name}.ipynb" if text.exists() else None}
 
 
 def _module(root: Path, module: dict[str, Any]) -> dict[str, Any]:
@@ -165,6 +172,16 @@ def find_module(course: dict[str, Any], module_id: str) -> dict[str, Any] | None
     """A module by id (`01`, also as `1`) or name (`tensor`)."""
     wanted = module_id.zfill(2) if module_id.isdigit() else module_id
     return next((m for m in course["modules"] if wanted in (m["id"], m["name"])), None)
+
+
+def dataset(name: str) -> dict[str, Any]:
+    """The arrays of a file of `content/datasets`, such as "digits.npz": name -> NumPy array."""
+    import numpy as np
+
+    root = find_root()
+    folder = root / "content" / "datasets" if root else HERE / "datasets"
+    with np.load(folder / name) as data:
+        return {key: data[key] for key in data.files}
 
 
 def site_base() -> str | None:

@@ -1,4 +1,4 @@
-"""The magics of a notebook: `%%exercise`, `%check`, `%hint`, `%solution`, `%recall`, `%%measure`.
+"""The magics of a notebook: `%%exercise`, `%check`, `%hint`, `%solution`, `%recall`, `%fill`, `%milestone`, `%%measure`.
 
 They parse their line, ask the session, and show what it answers. Whatever goes wrong in our own machinery
 becomes a message that says so; a student never sees a stack trace of ours.
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import card, limits
+from . import card, limits, source, stage
 from .expect import seconds_text
 from .measure import Measurement, compare, measure_all
 
@@ -105,7 +105,14 @@ class Magics:
         self.recursion = 0  # the limit before the running cell; 0 before the first one
         self._functions = {
             "cell": {"exercise": self.exercise, "measure": self.measure},
-            "line": {"check": self.check, "hint": self.hint, "solution": self.solution, "recall": self.recall},
+            "line": {
+                "check": self.check,
+                "hint": self.hint,
+                "solution": self.solution,
+                "recall": self.recall,
+                "fill": self.fill,
+                "milestone": self.milestone,
+            },
         }
 
     @property
@@ -138,10 +145,16 @@ class Magics:
             for notice in self._session.work.take_notices():
                 self.show(card.message("About your saved work", notice))
 
-    def after_cell(self, *_: Any) -> None:
-        """Give completion, which recurses deeply, its room back."""
+    def after_cell(self, *results: Any) -> None:
+        """Give completion, which recurses deeply, its room back; after a stub's error say what can be done."""
         if self.recursion:
             sys.setrecursionlimit(self.recursion)
+        error = getattr(results[0], "error_in_exec", None) if results else None
+        needed = source.parse_not_written(str(error)) if isinstance(error, NotImplementedError) else None
+        if needed:
+            name, module, title = needed
+            text = f"Write it in the lesson of module {module}, or let `%fill {module}` put in what is missing of it."
+            self.show(card.message(f"This cell needs {name}, an exercise of module {module}, {title}", text))
 
     def show(self, bundle: card.Bundle) -> None:
         """Show a card, as HTML and plain text."""
@@ -185,6 +198,24 @@ class Magics:
             if text is not None:
                 self._fill_cell(text.rstrip("\n"))
             self.show(bundle)
+
+    @_explained
+    def fill(self, line: str) -> None:
+        """%fill 01 02, %fill NAME: put the reference's code where exercises of these modules are missing."""
+        words = line.split()
+        if not words:
+            text = "`%fill 01` fills in what is missing of module 01, `%fill 01 02` of both."
+            self.show(card.message("Which module?", text))
+            return
+        live = stage.Live()
+        bundle = self.session.fill(words, lambda done, of: live.progress("filling in", done, of))
+        live.close()
+        self.show(bundle)
+
+    @_explained
+    def milestone(self, line: str) -> None:
+        """%milestone 1: run a milestone with the student's own package."""
+        self.show(self.session.milestone(line.strip()))
 
     def _fill_cell(self, text: str) -> None:
         """Put text in place of the running cell's. The page's shell has no way for it, but sends payloads."""

@@ -15,6 +15,7 @@ from .expect import CheckFailed
 from .limits import TimeLimit
 
 PASSED, NOT_YET, NOT_ATTEMPTED = "passed", "not yet", "not attempted"
+GIVEN = "given"  # filled in from the reference: it works, but it is not the student's, and earns nothing
 TRACE_LIMIT = 1.0  # seconds: longer checks are not run again to trace memory (loops take 18 times as long)
 MAX_LINES = 5  # of the student's own stack that a card shows
 

@@ -9,15 +9,18 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import card, course, loader, runner, source, work
-from .outcome import NOT_ATTEMPTED, NOT_YET, PASSED, Failure, Result
+from . import card, course, loader, runner, source, stage, work
+from .outcome import GIVEN, NOT_ATTEMPTED, NOT_YET, PASSED, Failure, Result
 
 Bundle = card.Bundle
+MILESTONE = "milestone"  # a milestone's entry in the work document is "milestone 1"
+
+NO_SOLUTIONS = "This course was published without solutions, or this page is offline and does not have them yet."
 
 
 class Session:
@@ -41,9 +44,10 @@ class Session:
     def _assembled(self) -> Any:
         """The package with all saved answers in it; an answer that stops it from loading is left out."""
         answers: dict[str, dict[str, str]] = {}
+        filled = self._filled()
         for name, (_, exercise, _) in self.index.items():
-            if saved := self.work.entry(name).get("source"):
-                answers.setdefault(exercise["file"], {})[name] = saved
+            if text := filled.get(name) or self.work.entry(name).get("source"):
+                answers.setdefault(exercise["file"], {})[name] = text
         try:
             self.package.write(answers)
             return self.package.imported()
@@ -62,6 +66,21 @@ class Session:
                 f"`%recall {left_out[0]}` brings it into a cell."
             )
         return package
+
+    def _filled(self) -> dict[str, str]:
+        """The reference's definitions of the exercises that the student asked to have filled in."""
+        found: dict[str, str] = {}
+        for module in self.course["modules"]:
+            names = [e["name"] for e in module["exercises"] if self.work.entry(e["name"]).get("given")]
+            texts = self._solutions(module) if names else {}
+            if texts is None:
+                self.work.notices.append(
+                    f"{card.counted(len(names), 'exercise')} of module {module['id']} that `%fill` had filled in could "
+                    f"not be read from this site now. `%fill {module['id']}` tries again."
+                )
+            else:
+                found |= {name: texts[name] for name in names if name in texts}
+        return found
 
     def _loads(self, path: str, name: str, saved: str) -> bool:
         try:
@@ -101,7 +120,9 @@ class Session:
         return self._card(result, module)
 
     def _untouched(self, name: str, module: dict[str, Any], path: str, given: str, saved: str | None) -> Bundle:
-        """The cell is as it was given: not attempted, and a saved answer stays where it is."""
+        """The cell is as it was given: not attempted, and a saved answer or a filled-in one stays where it is."""
+        if self.work.entry(name).get("given"):
+            return self._given_card(name)
         if not saved:
             self.package.load(path, name, given)
             return self._card(self._checked(module, [name], stubs=[name])[0], module)
@@ -130,6 +151,7 @@ class Session:
             "module": module["id"],
             "status": result.status,
             "source": answer,
+            "given": False,
             "attempts": old.get("attempts", 0) + 1,
             **_scores(result),
         }
@@ -141,6 +163,8 @@ class Session:
     def check(self, argument: str) -> Bundle:
         """`%check NAME` or `%check 01`; without an argument the module that was worked on last."""
         if argument in self.index:
+            if self.work.entry(argument).get("given"):
+                return self._given_card(argument)
             module = self.index[argument][0]
             result = self._checked(module, [argument], self._stubs([argument]))[0]
             self._save_scores([result])
@@ -149,8 +173,10 @@ class Session:
         if module_or_none is None or not module_or_none["exercises"]:
             return self.unknown(argument, [*self.index, *(m["id"] for m in self.course["modules"])])
         names = [exercise["name"] for exercise in module_or_none["exercises"]]
-        results = self._checked(module_or_none, names, self._stubs(names))
-        self._save_scores(results)
+        given = {name for name in names if self.work.entry(name).get("given")}
+        results = self._checked(module_or_none, names, {*self._stubs(names), *given})
+        self._save_scores(result for result in results if result.exercise not in given)
+        results = [replace(r, status=GIVEN) if r.exercise in given else r for r in results]
         title = f"Module {module_or_none['id']}, {module_or_none['title']}"
         return card.of_module(title, results, self.work.take_notices())
 
@@ -187,22 +213,63 @@ class Session:
 
     def solution(self, name: str) -> Bundle:
         """The solution, which is marked as seen; or that this course has none."""
-        module, exercise, _ = self.index[name]
+        module = self.index[name][0]
         self.last = name
-        text = self._solution(module, exercise)
-        if text is None:
-            return card.message("No solutions here", "This course was published without solutions.")
+        texts = self._solutions(module)
+        if texts is None:
+            return card.message("No solutions here", NO_SOLUTIONS)
         self.work.save({name: {"module": module["id"], "solution_seen": True}})
-        return self._message(f"A solution of {name}", "", [card.Part("", text, code=True)])
+        return self._message(f"A solution of {name}", "", [card.Part("", texts[name], code=True)])
 
-    def _solution(self, module: dict[str, Any], exercise: dict[str, Any]) -> str | None:
+    def _solutions(self, module: dict[str, Any]) -> dict[str, str] | None:
+        """The reference's definition of every exercise of a module; None when they cannot be had."""
         if self.root is not None:
-            return source.definition(course.reference(self.root)[exercise["file"]], exercise["name"])
+            texts = course.reference(self.root)
+            return {e["name"]: source.definition(texts[e["file"]], e["name"]) for e in module["exercises"]}
         base = course.site_base()
-        if base is None:
-            return None
-        text = fetch(f"{base}/solutions/{module['id']}_{module['name']}.json")
-        return json.loads(text).get(exercise["name"]) if text is not None else None
+        text = fetch(f"{base}/solutions/{module['id']}_{module['name']}.json") if base else None
+        return json.loads(text) if text is not None else None
+
+    def fill(self, words: list[str], progress: Callable[[int, int], None]) -> Bundle:
+        """Put the reference's code where exercises are missing: in modules (`01`), or in exercises by name.
+
+        In a module what the student has written stays; an exercise given by name is exchanged, and the student's
+        own answer stays saved. progress(done, of) is called before each exercise.
+        """
+        chosen: dict[str, dict[str, Any]] = {}
+        for word in words:
+            module = self.index[word][0] if word in self.index else course.find_module(self.course, word)
+            if module is None or not module["exercises"]:
+                return self.unknown(word, [*self.index, *(m["id"] for m in self.course["modules"])])
+            names = [word] if word in self.index else self._stubs(e["name"] for e in module["exercises"])
+            chosen |= dict.fromkeys(names, module)
+        texts: dict[str, str] = {}
+        for module in {m["id"]: m for m in chosen.values()}.values():
+            solutions = self._solutions(module)
+            if solutions is None:
+                return card.message("Nothing was filled in", NO_SOLUTIONS)
+            texts |= solutions
+        for done, (name, module) in enumerate(chosen.items()):
+            progress(done, len(chosen))
+            self.package.load(self.index[name][1]["file"], name, texts[name])
+        if chosen:
+            self.work.save({name: {"module": m["id"], "status": GIVEN, "given": True} for name, m in chosen.items()})
+        title = f"{card.SYMBOLS[GIVEN]} {card.counted(len(chosen), 'exercise')} filled in from the reference"
+        text = (
+            "They work now and are marked as given on the map: they count as not solved. Run the cell of an exercise "
+            "with your own code to make it yours."
+            if chosen
+            else "Nothing was missing. `%fill NAME` with the name of an exercise puts the reference in place of your "
+            "own code, which stays saved."
+        )
+        return self._message(title, text, [])
+
+    def _given_card(self, name: str) -> Bundle:
+        return card.message(
+            f"{card.SYMBOLS[GIVEN]} {name}: filled in from the reference",
+            "It works, and it counts as not solved. Write your own in its cell and run it: yours takes its place."
+            + (f" `%recall {name}` brings your saved answer back." if self.work.entry(name).get("source") else ""),
+        )
 
     def recall(self, name: str, passed: bool) -> tuple[str | None, Bundle]:
         """Text for the cell with the saved answer (None when there is none), and what is said about it."""
@@ -215,15 +282,46 @@ class Session:
             f"{name} is back in its cell", "Run the cell to load and check it."
         )
 
+    def milestone(self, word: str) -> Bundle:
+        """Run a milestone with the student's package, judge it, and record what came of it."""
+        stones = {str(m["id"]): m for m in self.course["milestones"] if m.get("notebook")}
+        if word not in stones:
+            return self.unknown(word, stones, "milestone")
+        stone = stones[word]
+        folder = self.root / "milestones" if self.root else course.HERE / "milestones"
+        names = stage.read(folder / f"{stone['id']:02}_{stone['name']}.py")
+        outcome = stage.run(names["main"], names["gate"], self.tt, given=self._given_names())
+        key = f"{MILESTONE} {stone['id']}"
+        old = self.work.entry(key)
+        fields: work.Entry = {
+            "module": f"M{stone['id']}",
+            "status": outcome.status,
+            "attempts": old.get("attempts", 0) + 1,
+            "seconds": round(outcome.seconds, 1),
+        }
+        if outcome.status in (PASSED, GIVEN):
+            fields["claims"] = [sentence for sentence, _ in outcome.claims]
+        if outcome.status == PASSED:
+            fields["first_passed"] = old.get("first_passed") or work.now()
+        self.work.save({key: fields})
+        title = [f"Milestone {stone['id']}, {stone['title']} {stone['year']}"]
+        notes = [card.Part("note", notice) for notice in self.work.take_notices()]
+        return card.bundle(outcome.status, title, [*outcome.parts(), *notes])
+
+    def _given_names(self) -> set[str]:
+        return {name for name in self.index if self.work.entry(name).get("given")}
+
     # Names that are not there.
 
-    def unknown(self, name: str, known: Iterable[str]) -> Bundle:
-        """An exercise or module that does not exist, and the ones with similar names."""
+    def unknown(self, name: str, known: Iterable[str], what: str = "exercise") -> Bundle:
+        """An exercise, module or milestone that does not exist, and the ones with similar names."""
         names = list(known)
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         close += [k for k in names if name and k.split(".")[-1] == name.split(".")[-1] and k not in close]
-        text = f"Did you mean {' or '.join(f'`{n}`' for n in close)}?" if close else "The lesson names its exercises."
-        return card.message(f"There is no exercise {name}" if name else "Which exercise?", text)
+        text = f"Did you mean {' or '.join(f'`{n}`' for n in close)}?" if close else ""
+        if not text:
+            text = "The lesson names its exercises." if what == "exercise" else f"There are: {', '.join(names)}."
+        return card.message(f"There is no {what} {name}" if name else f"Which {what}?", text)
 
     # Helpers.
 
@@ -231,7 +329,7 @@ class Session:
         """The module worked on last: in this kernel, else in the saved work, else the first with a lesson."""
         if self.last:
             return self.index[self.last][0]["id"]
-        saved = [(e.get("updated", ""), name) for name, e in self.work.entries.items() if name in self.index]
+        saved = [(e.get("updated", ""), name) for name, e in self.work.entries.items() if name in self.index and not e.get("given")]
         if saved:
             return self.index[max(saved)[1]][0]["id"]
         return next((m["id"] for m in self.course["modules"] if m["exercises"]), "01")
@@ -263,6 +361,7 @@ class Session:
             next_name=after[0] if after else "",
             module_id=module["id"],
             places={name: f"exercise {n} of module {m['id']}, {m['title']}" for name, (m, _, n) in self.index.items()},
+            modules={name: m["id"] for name, (m, _, _) in self.index.items()},
             notices=self.work.take_notices(),
         )
         return card.of_result(result, context)
@@ -320,8 +419,12 @@ def student_folder() -> Path:
 def fetch(url: str) -> str | None:
     """Text of a file of the site, or None when it is not there. Only in the page's worker, where this may block."""
     import js
+    from pyodide.ffi import JsException
 
     request = js.XMLHttpRequest.new()
     request.open("GET", url, False)
-    request.send()
+    try:
+        request.send()
+    except JsException:  # offline, and not kept for it
+        return None
     return str(request.responseText) if request.status == 200 else None

@@ -87,7 +87,7 @@ def linear_net(tt):
             self.first = Head()
             self.inner, head = tt.nn.Module(), Head()
             vars(self)["_modules"]["inner"].head = head
-            head.bias = parameter(tt, B)
+            head.weight, head.bias = parameter(tt, W[::-1] * 2), parameter(tt, B)
             self.scale = parameter(tt, [2.5])
             vars(self)["_buffers"].update(steps=tt.tensor([3.0, 4.0]), cache=tt.tensor([9.0]))
             vars(self)["_non_persistent_buffers_set"].add("cache")
@@ -107,14 +107,18 @@ def numbers(tt, shape, fill, **options):
     return array_of(x)
 
 
-def uniform_within(expect, got, bound, call, why):
+def near(got, wanted, call, why, slack=0.04):
+    """A number that depends on chance must lie within slack of the wanted one, relative to it (0: absolute)."""
+    if not abs(got - wanted) <= slack * (abs(wanted) or 1.0):
+        raise CheckFailed(call, f"about {wanted:.3g}", f"{got:.3g}", "", why)
+
+
+def uniform_within(got, bound, call, why):
     """An array must look uniform between -bound and bound."""
-    top, low = float(got.max()) / bound, float(got.min()) / bound
-    expect(0.99 < top <= 1.0001, f"largest of {call} is {top:.3f} times {bound:.4f}; near 1").equals(True, why=why)
-    expect(-1.0001 <= low < -0.99, f"smallest of {call} is {low:.3f} times {bound:.4f}; near -1").equals(True, why=why)
-    spread = float(got.std()) / bound * math.sqrt(3)
+    near(float(got.max()), bound, f"largest number of {call}", why, 0.01)
+    near(float(got.min()), -bound, f"smallest number of {call}", why, 0.01)
     why = f"{why}; all numbers between the two ends are equally likely"
-    expect(0.95 < spread < 1.05, f"spread of {call} by that of uniform numbers: {spread:.3f}; near 1").equals(True, why)
+    near(float(got.std()), bound / math.sqrt(3), f"standard deviation of {call}", why)
 
 
 # Parameter.__init__
@@ -268,7 +272,9 @@ def test_setattr_leaves_the_rest_alone(tt, expect):
     m.later = None
     m.training = False
     for name in ("size", "mean", "parts", "later", "training"):
-        why = "a number, a plain Tensor, a list or None is an ordinary attribute; only a Parameter or Module has a table"
+        why = (
+            "a number, a plain Tensor, a list or None is an ordinary attribute; only a Parameter or Module has a table"
+        )
         expect(where_is(m, name), f"where m.{name} was put").equals(["vars"], why=why)
     expect(vars(m)["size"], "vars(m)['size'] after m.size = 3").equals(3)
     expect(vars(m)["training"], "vars(m)['training'] after m.training = False").equals(False)
@@ -298,11 +304,15 @@ def test_setattr_takes_the_name_out_of_other_places(tt, expect):
         expect(where_is(m, "part"), "where m.part is after a Module replaced a Parameter").equals(["_modules"], why=why)
     m.child = tt.nn.Module()
     m.child = parameter(tt, B)
-    expect(where_is(m, "child"), "where m.child is after a Parameter replaced a Module").equals(["_parameters"], why=why)
+    expect(where_is(m, "child"), "where m.child is after a Parameter replaced a Module").equals(
+        ["_parameters"], why=why
+    )
     vars(m)["_buffers"]["cache"] = tt.tensor(B)
     vars(m)["_non_persistent_buffers_set"].add("cache")
     m.cache = parameter(tt, B)
-    expect(where_is(m, "cache"), "where m.cache is after a Parameter replaced a buffer").equals(["_parameters"], why=why)
+    expect(where_is(m, "cache"), "where m.cache is after a Parameter replaced a buffer").equals(
+        ["_parameters"], why=why
+    )
     why = "the name no longer belongs to a buffer, so it leaves _non_persistent_buffers_set too"
     expect("cache" in vars(m)["_non_persistent_buffers_set"], "is 'cache' still in the set").equals(False, why=why)
     m.plain = 5
@@ -486,12 +496,19 @@ def test_named_modules_shared(tt, expect):
 
 @exercise("Module.named_modules")
 def test_named_modules_memo(tt, expect):
-    m, a, b, x, y = tree(tt)
+    m, a, b, x, _ = tree(tt)
     memo = {a}
     why = "a module in memo is skipped, with everything inside it"
     expect(names(m.named_modules(memo)), "names in m.named_modules({a})").equals(["", "b"], why=why)
     why = "what was yielded is in memo afterwards, so that several calls can share it"
     expect(memo == {m, a, b}, "is memo {m, a, b} afterwards").equals(True, why=why)
+    empty = set()
+    list(m.named_modules(empty))
+    why = "a set that is given is used, an empty one too: `memo is None` asks whether there is one, `not memo` does not"
+    expect(len(empty), "size of s after m.named_modules(s), s empty before").equals(5, why=why)
+    list(m.named_modules(kept := {x}, remove_duplicate=False))
+    why = "with remove_duplicate=False nothing is put into memo"
+    expect(kept == {x}, "is memo as before after m.named_modules({x}, remove_duplicate=False)").equals(True, why=why)
 
 
 # Module._named_members
@@ -515,12 +532,14 @@ def test_members_of_all_modules(tt, expect):
     wanted = [("scale", m.scale), ("first.weight", first.weight)]
     wanted += [("inner.head.weight", head.weight), ("inner.head.bias", head.bias)]
     why = "own parameters first, then those of each module inside, named by the way to them; None is left out"
-    got = m.named_parameters()
-    same_objects(expect, list(got), wanted, "m.named_parameters()", why)
+    with allowed(
+        "m.named_parameters()", "the same tensor again? Ask id(tensor): == and `in` compare numbers, not objects"
+    ):
+        got = m.named_parameters()
+        got = got if got is None else list(got)
+    same_objects(expect, got, wanted, "m.named_parameters()", why)
     why = "named_buffers reads the table _buffers in the same way"
-    same_objects(
-        expect, list(m.named_buffers()), [("steps", m.steps), ("cache", m.cache)], "m.named_buffers()", why
-    )
+    same_objects(expect, list(m.named_buffers()), [("steps", m.steps), ("cache", m.cache)], "m.named_buffers()", why)
 
 
 @exercise("Module._named_members")
@@ -601,9 +620,12 @@ def test_affine_values(tt, expect):
     call = "linear(x, weight, bias), shapes (5, 3), (2, 3), (2,)"
     why = "out[i, j] is the sum of x[i, k] * weight[j, k] over k, plus bias[j]"
     x, w, b = tt.tensor(X), tt.tensor(W), tt.tensor(B)
-    with expect.unchanged(x, f"x after {call}"), expect.unchanged(w, f"weight after {call}"):
-        with expect.unchanged(b, f"bias after {call}"), allowed(call, why):
-            got = tt.nn.functional.linear(x, w, b)
+    inputs = zip((x, w, b), ("x", "weight", "bias"), strict=True)
+    with contextlib.ExitStack() as stack:
+        for tensor, name in inputs:
+            stack.enter_context(expect.unchanged(tensor, f"{name} after {call}"))
+        stack.enter_context(allowed(call, why))
+        got = tt.nn.functional.linear(x, w, b)
     expect(got, call).equals(want, why=why)
     check_linear(tt, expect, X, W, None, want - B, "linear(x, weight), no bias", "bias may be None: nothing is added")
     op = op_named(tt, "Affine")
@@ -627,6 +649,25 @@ def test_affine_leading_dimensions(tt, expect):
     check_linear(
         tt, expect, empty, weight, None, np.zeros((2, 0, 4), np.float32), "linear(x, weight), shape (2, 0, 5)", why
     )
+
+
+@exercise("Affine.forward", torch=False)
+def test_affine_is_one_product_of_two_matrices(tt, expect):
+    op, product = op_named(tt, "Affine"), op_named(tt, "MatMul")
+    kept, seen = vars(product)["multiply"], []
+
+    def counting(a, b):
+        seen.append([a.ndim, b.ndim])
+        return a @ b
+
+    product.multiply = staticmethod(counting)
+    try:
+        op.forward(op(), CUBE, np.ones((4, 5), np.float32))
+    finally:
+        product.multiply = kept
+    call = "dimensions of what MatMul.multiply got in linear(x, weight), shapes (2, 3, 5) and (4, 5)"
+    why = "one product of two matrices, by MatMul.multiply: module 17 puts a faster kernel for two matrices there"
+    expect(seen, call).equals([[2, 2]], why=why)
 
 
 @exercise("Affine.forward")
@@ -665,13 +706,14 @@ def test_affine_dtypes(tt, expect):
     ),
 )
 def test_linear_has_weight_and_bias(tt, expect):
-    layer = tt.nn.Linear(3, 2)
+    with allowed("tt.nn.Linear(3, 2)", "super().__init__() makes the tables for the parameters, so it comes first"):
+        layer = tt.nn.Linear(3, 2)
     expect(names(layer.named_parameters()), "names of the parameters of tt.nn.Linear(3, 2)").equals(
         ["weight", "bias"], why="weight and bias are Parameters, assigned to attributes after super().__init__()"
     )
     why = "weight is stored (out_features, in_features): one row for each output"
     expect(layer.weight, "tt.nn.Linear(3, 2).weight").has_shape((2, 3), why=why).has_dtype("float32")
-    expect(layer.bias, "tt.nn.Linear(3, 2).bias").has_shape((2,), why="one number for each output")
+    expect(layer.bias, "tt.nn.Linear(3, 2).bias").has_shape((2,), why="one number for each output").has_dtype("float32")
     expect((layer.in_features, layer.out_features), "(layer.in_features, layer.out_features)").equals(
         (3, 2), why="the sizes are kept as attributes"
     )
@@ -708,12 +750,17 @@ def test_linear_start_values(tt, expect):
     tt.manual_seed(3)
     layer = tt.nn.Linear(100, 400)
     why = "uniform within 1 / sqrt(in_features) = 0.1 (in, not out)"
-    uniform_within(expect, array_of(layer.weight), 0.1, "tt.nn.Linear(100, 400).weight", why)
+    uniform_within(array_of(layer.weight), 0.1, "tt.nn.Linear(100, 400).weight", why)
     bias = array_of(layer.bias)
     why = "the bias starts uniform within the same bound, not at zero"
-    inside = bool(np.abs(bias).max() <= 0.1) and bool(np.abs(bias).max() > 0.09)
-    expect(inside, f"does the bias, up to {np.abs(bias).max():.3f}, fill the range to 0.1").equals(True, why=why)
-    tt.nn.Linear(0, 2)
+    near(float(np.abs(bias).max()), 0.095, "largest absolute number of tt.nn.Linear(100, 400).bias", why, 0.053)
+    single = array_of(tt.nn.Linear(1, 400).weight)
+    near(
+        float(np.abs(single).max()), 0.98, "largest absolute number of tt.nn.Linear(1, 400).weight", "1 / sqrt(1)", 0.03
+    )
+    if op_named(tt, "Affine") is not None:  # PyTorch warns here
+        with allowed("tt.nn.Linear(0, 2)", "a layer without inputs has no bound to divide by; 1 will do"):
+            tt.nn.Linear(0, 2)
 
 
 @exercise("Linear")
@@ -774,22 +821,17 @@ def test_normal_in_place(tt, expect):
 def test_normal_mean_and_spread(tt, expect):
     got = numbers(tt, (100, 200), tt.nn.init.normal_, mean=3.0, std=0.5)
     why = "mean shifts, std stretches: 20,000 numbers lie around 3 with a standard deviation (not a variance) of 0.5"
-    expect(round(float(got.mean()), 1), "mean of normal_(x, mean=3.0, std=0.5), rounded").equals(3.0, why=why)
-    expect(round(float(got.std()), 1), "standard deviation of normal_(x, mean=3.0, std=0.5), rounded").equals(
-        0.5, why=why
-    )
+    near(float(got.mean()), 3.0, "mean of normal_(x, mean=3.0, std=0.5)", why)
+    near(float(got.std()), 0.5, "standard deviation of normal_(x, mean=3.0, std=0.5)", why)
     why = "normal numbers have tails: about 1 in 20 lies beyond 2 standard deviations, as uniform ones never do"
-    share = float((np.abs(got - 3.0) > 1.0).mean())
-    expect(0.03 < share < 0.06, f"share of numbers beyond 2 standard deviations, {share:.3f}, near 0.046").equals(
-        True, why=why
-    )
+    near(float((np.abs(got - 3.0) > 1.0).mean()), 0.0455, "share of numbers beyond 2 standard deviations", why, 0.2)
 
 
 @exercise("normal_")
 def test_normal_defaults(tt, expect):
     got = numbers(tt, (100, 200), tt.nn.init.normal_)
-    expect(round(float(got.mean()), 1) + 0.0, "mean of normal_(x), rounded").equals(0.0, why="by default mean 0")
-    expect(round(float(got.std()), 1), "standard deviation of normal_(x), rounded").equals(1.0, why="and std 1")
+    near(float(got.mean()), 0.0, "mean of normal_(x)", "by default mean 0")
+    near(float(got.std()), 1.0, "standard deviation of normal_(x)", "by default std 1")
 
 
 @exercise("normal_")
@@ -823,14 +865,14 @@ def test_normal_generator(tt, expect):
 def test_xavier_bound(tt, expect):
     got = numbers(tt, (350, 250), tt.nn.init.xavier_uniform_)
     why = "the bound is sqrt(6 / (fan_in + fan_out)) = sqrt(6 / 600) = 0.1"
-    uniform_within(expect, got, 0.1, "xavier_uniform_(x), shape (350, 250)", why)
+    uniform_within(got, 0.1, "xavier_uniform_(x), shape (350, 250)", why)
 
 
 @exercise("xavier_uniform_")
 def test_xavier_gain(tt, expect):
     got = numbers(tt, (350, 250), tt.nn.init.xavier_uniform_, gain=3.0)
     why = "gain multiplies the numbers: bound 3 * 0.1"
-    uniform_within(expect, got, 0.3, "xavier_uniform_(x, gain=3.0), shape (350, 250)", why)
+    uniform_within(got, 0.3, "xavier_uniform_(x, gain=3.0), shape (350, 250)", why)
 
 
 @exercise("xavier_uniform_")
@@ -842,7 +884,9 @@ def test_xavier_in_place_and_seeded(tt, expect):
         expect(got, "xavier_uniform_(x)").is_instance(tt.Tensor, why=why)
     expect(got is x, "does xavier_uniform_(x) return x itself").equals(True, why=why)
     again = tt.nn.init.xavier_uniform_(tt.zeros(4, 3), generator=tt.Generator().manual_seed(9))
-    expect(array_of(again), "xavier_uniform_ with the same generator").equals(array_of(x), why="generator= is passed on")
+    expect(array_of(again), "xavier_uniform_ with the same generator").equals(
+        array_of(x), why="generator= is passed on"
+    )
 
 
 @exercise("xavier_uniform_")
@@ -855,9 +899,11 @@ def test_xavier_needs_two_dimensions(tt, expect):
 # _kaiming_std
 
 
-def kaiming_ratio(tt, shape, std, **options):
-    """Standard deviation of kaiming_normal_ divided by the wanted one, rounded to two digits."""
-    return round(float(numbers(tt, shape, tt.nn.init.kaiming_normal_, **options).std()) / std, 1)
+def kaiming_std_is(tt, std, why, **options):
+    """kaiming_normal_ must give a (400, 100) weight this standard deviation."""
+    got = float(numbers(tt, (400, 100), tt.nn.init.kaiming_normal_, **options).std())
+    text = ", ".join(["w", *(f"{name}={value!r}" for name, value in options.items())])
+    near(got, std, f"standard deviation of kaiming_normal_({text}), w of shape (400, 100)", why)
 
 
 @exercise(
@@ -871,34 +917,30 @@ def kaiming_ratio(tt, shape, std, **options):
     ),
 )
 def test_kaiming_std_of_fan_in(tt, expect):
-    got = kaiming_ratio(tt, (400, 100), math.sqrt(2) / 10, nonlinearity="relu")
-    why = "sqrt(2) / sqrt(fan_in): for weight (400, 100) the fan_in is 100, the number of inputs"
-    expect(got, "std of kaiming_normal_(w, nonlinearity='relu') by sqrt(2 / 100)").equals(1.0, why=why)
+    why = "gain / sqrt(fan) = sqrt(2) / sqrt(100): the fan_in is 100, the number of inputs of (out, in)"
+    kaiming_std_is(tt, math.sqrt(2) / 10, why, nonlinearity="relu")
 
 
 @exercise("_kaiming_std")
 def test_kaiming_std_of_fan_out(tt, expect):
-    got = kaiming_ratio(tt, (400, 100), math.sqrt(2) / 20, mode="fan_out", nonlinearity="relu")
-    why = "mode='fan_out' divides by the square root of the 400 outputs"
-    expect(got, "std of kaiming_normal_(w, mode='fan_out', nonlinearity='relu') by sqrt(2 / 400)").equals(1.0, why=why)
+    why = "mode='fan_out' divides by the square root of the 400 outputs: sqrt(2 / 400)"
+    kaiming_std_is(tt, math.sqrt(2) / 20, why, mode="fan_out", nonlinearity="relu")
 
 
 @exercise("_kaiming_std")
 def test_kaiming_std_uses_the_gain(tt, expect):
-    got = kaiming_ratio(tt, (400, 100), 1 / 10, nonlinearity="linear")
-    expect(got, "std of kaiming_normal_(w, nonlinearity='linear') by 1 / 10").equals(1.0, why="linear has gain 1")
-    got = kaiming_ratio(tt, (400, 100), 1 / 10, a=1)
+    kaiming_std_is(tt, 1 / 10, "linear has gain 1, and 1 / sqrt(100) = 0.1", nonlinearity="linear")
     why = "a is the slope of leaky_relu: with slope 1 nothing is cut off and the gain is sqrt(2 / (1 + 1)) = 1"
-    expect(got, "std of kaiming_normal_(w, a=1) by 1 / 10").equals(1.0, why=why)
-    got = kaiming_ratio(tt, (400, 100), 5 / 30, nonlinearity="tanh")
-    expect(got, "std of kaiming_normal_(w, nonlinearity='tanh') by 5 / 30").equals(1.0, why="tanh has gain 5 / 3")
+    kaiming_std_is(tt, 1 / 10, why, a=1)
+    kaiming_std_is(tt, 5 / 30, "tanh has gain 5 / 3", nonlinearity="tanh")
 
 
 @exercise("_kaiming_std")
 def test_kaiming_std_refuses_other_modes(tt, expect):
     why = "only fan_in and fan_out exist; a typo must not pass as one of them"
-    with expect.raises(ValueError, "kaiming_normal_(w, mode='fan_int')", ("fan_int",), why):
-        tt.nn.init.kaiming_normal_(tt.zeros(4, 3), mode="fan_int")
+    for mode in ("fan_int", "out"):
+        with expect.raises(ValueError, f"kaiming_normal_(w, mode={mode!r})", (mode,), why):
+            tt.nn.init.kaiming_normal_(tt.zeros(4, 3), mode=mode)
 
 
 @exercise("_kaiming_std")
@@ -922,17 +964,17 @@ def test_kaiming_std_without_inputs(tt, expect):
 def test_kaiming_uniform_bound(tt, expect):
     got = numbers(tt, (400, 150), tt.nn.init.kaiming_uniform_, nonlinearity="relu")
     why = "the bound is sqrt(3) times the standard deviation: sqrt(3) * sqrt(2 / 150) = 0.2"
-    uniform_within(expect, got, 0.2, "kaiming_uniform_(w, nonlinearity='relu'), shape (400, 150)", why)
+    uniform_within(got, 0.2, "kaiming_uniform_(w, nonlinearity='relu'), shape (400, 150)", why)
 
 
 @exercise("kaiming_uniform_")
 def test_kaiming_uniform_options(tt, expect):
     got = numbers(tt, (600, 100), tt.nn.init.kaiming_uniform_, mode="fan_out", nonlinearity="relu")
     why = "mode goes to _kaiming_std: sqrt(6 / 600) = 0.1"
-    uniform_within(expect, got, 0.1, "kaiming_uniform_(w, mode='fan_out', nonlinearity='relu'), (600, 100)", why)
+    uniform_within(got, 0.1, "kaiming_uniform_(w, mode='fan_out', nonlinearity='relu'), (600, 100)", why)
     got = numbers(tt, (300, 100), tt.nn.init.kaiming_uniform_, a=math.sqrt(5))
     why = "a goes to _kaiming_std: with a = sqrt(5) the bound is 1 / sqrt(fan_in) = 0.1, as in Linear"
-    uniform_within(expect, got, 0.1, "kaiming_uniform_(w, a=sqrt(5)), shape (300, 100)", why)
+    uniform_within(got, 0.1, "kaiming_uniform_(w, a=sqrt(5)), shape (300, 100)", why)
 
 
 @exercise("kaiming_uniform_")
@@ -972,7 +1014,13 @@ def test_flatten_keeps_the_batch(tt, expect):
 @exercise("Flatten.forward")
 def test_flatten_some_dimensions(tt, expect):
     four = np.arange(120, dtype=np.float32).reshape(2, 3, 4, 5)
-    for start, end, shape in ((0, 1, (6, 4, 5)), (1, 2, (2, 12, 5)), (-2, -1, (2, 3, 20)), (0, -1, (120,)), (2, 2, four.shape)):
+    for start, end, shape in (
+        (0, 1, (6, 4, 5)),
+        (1, 2, (2, 12, 5)),
+        (-2, -1, (2, 3, 20)),
+        (0, -1, (120,)),
+        (2, 2, four.shape),
+    ):
         why = "start_dim to end_dim, both included, become one; the others stay"
         with allowed(f"tt.nn.Flatten({start}, {end})(x), shape (2, 3, 4, 5)", why):
             got = tt.nn.Flatten(start, end)(tt.tensor(four))
@@ -983,8 +1031,9 @@ def test_flatten_some_dimensions(tt, expect):
 def test_flatten_is_a_view(tt, expect):
     x = tt.tensor(CUBE)
     expect(tt.nn.Flatten()(x), "tt.nn.Flatten()(x)").shares_memory_with(x, why="a reshape, so no number moves")
-    empty = tt.nn.Flatten()(tt.zeros(0, 3, 5))
     why = "a batch of 0 still has 15 columns; -1 could not be inferred"
+    with allowed("tt.nn.Flatten()(x), shape (0, 3, 5)", why):
+        empty = tt.nn.Flatten()(tt.zeros(0, 3, 5))
     expect(empty, "tt.nn.Flatten()(x), shape (0, 3, 5)").has_shape((0, 15), why=why)
 
 
@@ -1062,16 +1111,16 @@ def test_drop_zeroes_or_scales(tt, expect):
     x = tt.full((100, 50), 3.0)
     with expect.unchanged(x, "x after Drop.apply(x, p=0.25)"):
         got = op_named(tt, "Drop").apply(x, p=0.25)
-    expect(got, "Drop.apply(x, p=0.25)").has_shape((100, 50)).has_dtype("float32")
+    why = "the dtype is that of x; factors in float64 would make the result float64 too"
+    expect(got, "Drop.apply(x, p=0.25)").has_shape((100, 50)).has_dtype("float32", why=why)
     values = sorted({round(float(v), 4) for v in got.array.ravel()})
     why = "each element is 0, or x / (1 - p): 3 / 0.75 = 4"
     expect(values, "the different numbers in Drop.apply(x, p=0.25), every x = 3").equals([0.0, 4.0], why=why)
     mixed = bool((got.array != 0).any(1).all() and (got.array == 0).any(1).all())
     why = "one decision for each element, not for whole rows or columns"
     expect(mixed, "has every row both kept and dropped elements").equals(True, why=why)
-    share = float((got.array == 0).mean())
     why = "p is the probability of a zero, not of being kept"
-    expect(0.22 < share < 0.28, f"share of zeros with p=0.25, {share:.3f}, near 0.25").equals(True, why=why)
+    near(float((got.array == 0).mean()), 0.25, "share of zeros in Drop.apply(x, p=0.25)", why, 0.1)
 
 
 @exercise("Drop.forward", torch=False)
@@ -1119,7 +1168,7 @@ def test_drop_keeps_the_mask_and_the_dtype(tt, expect):
 @exercise(
     "dropout",
     hints=(
-        "Three things to settle before any number is drawn: is p a probability, is it training, is there anything to do?",
+        "Settle three things before any number is drawn: is p a probability, is it training, is there anything to do?",
         "When it is not training, or p is 0, the input itself is the answer.",
         "`Drop.apply(input, p=p)` otherwise. In place, the given `input._keep(out)` makes input hold the result of "
         "`Drop.apply(input._source(), p=p)`, and returns input.",
@@ -1142,8 +1191,7 @@ def test_dropout_in_training(tt, expect):
     got = array_of(tt.nn.functional.dropout(tt.ones(100, 50), 0.2))
     why = "training is the default: each element is 0 or 1 / (1 - 0.2) = 1.25"
     expect(sorted({round(float(v), 3) for v in got.ravel()}), "numbers in dropout(ones, 0.2)").equals([0.0, 1.25], why)
-    share = float((got == 0).mean())
-    expect(0.17 < share < 0.23, f"share of zeros with p=0.2, {share:.3f}, near 0.2").equals(True, why="p goes to Drop")
+    near(float((got == 0).mean()), 0.2, "share of zeros in dropout(ones, 0.2)", "p goes to Drop", 0.12)
     why = "without p it is 0.5"
     values = {float(v) for v in array_of(tt.nn.functional.dropout(tt.ones(100))).ravel()}
     expect(sorted(values), "numbers in dropout(ones)").equals([0.0, 2.0], why=why)
@@ -1208,14 +1256,15 @@ def adds(tt, amount, log):
         "Two jobs: to register the modules under names, in order, and to call them in that order.",
         "`self.add_module(name, module)` registers under any name, also '0', which no attribute can have. A single "
         "OrderedDict brings its own names.",
-        "forward: the input of the next module is the output of the one before. `for module in self` goes through them.",
+        "forward: the input of the next module is the output of the one before. `for module in self` visits them.",
         "_of makes a Sequential of the same class from a dict of names and modules; slices use it: "
         "`type(self)(OrderedDict(named))`.",
     ),
 )
 def test_sequential_calls_in_order(tt, expect):
     log = []
-    net = tt.nn.Sequential(adds(tt, 1, log), adds(tt, 2, log), adds(tt, 3, log))
+    with allowed("tt.nn.Sequential(a, b, c)", "add_module wants a text as the name: str(i), not i"):
+        net = tt.nn.Sequential(adds(tt, 1, log), adds(tt, 2, log), adds(tt, 3, log))
     got = net(tt.tensor([0.5]))
     why = "each module gets what the one before it returned: ((0.5 * 10 + 1) * 10 + 2) * 10 + 3"
     expect(got, "net(0.5), each of three modules multiplies by 10 and adds 1, 2, 3").equals(f32([623.0]), why=why)
@@ -1264,6 +1313,15 @@ def test_sequential_slices(tt, expect):
     )
     expect(part, "net[1:]").is_instance(Named, why="of the same class as net")
     expect(part[0] is net[1], "is net[1:][0] net[1] itself").equals(True, why="the modules are shared, not copied")
+
+
+@exercise("Sequential")
+def test_sequential_runs_hooks(tt, expect):
+    seen, net = [], tt.nn.Sequential(adds(tt, 1, []), adds(tt, 2, []))
+    net[1].register_forward_hook(lambda module, args, output: seen.append(float(array_of(output)[0])))
+    net(tt.tensor([0.5]))
+    why = "forward calls module(input), which runs the module's hooks; module.forward(input) would leave them out"
+    expect(seen, "outputs that a forward hook of net[1] saw in net(0.5)").equals([62.0], why=why)
 
 
 # ModuleList
@@ -1426,7 +1484,7 @@ def other_state(tt):
         "those of state_dict, in both directions.",
         "`misfit(name, own, value)` returns a text for a value that does not fit, or None: one more problem, strict or "
         "not. Missing and unexpected names are problems only if strict.",
-        "If there are problems, raise one RuntimeError with all of them and the name of the class. Else copy each found "
+        "If there are problems, raise one RuntimeError with all of them and the class's name. Else copy each found "
         "value: `own[name].detach().copy_(value.detach())`, or `own[name].array = value.array` for assign. Return "
         "`IncompatibleKeys(missing, unexpected)`.",
     ),

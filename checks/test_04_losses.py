@@ -215,7 +215,7 @@ def test_difference_refuses_ints(tt, expect):
     why = "a loss of ints is a loss nobody can lower a little; floats(input.array, name) raises the error"
     call = 'difference(input, target, "l1_loss"), input of int64'
     with expect.raises(NotImplementedError, call, ("l1_loss",), why):
-        losses_of(tt).difference(tt.tensor([1, 2]), tt.tensor([4, 1]), "l1_loss")
+        losses_of(tt).difference(tt.tensor([1, 2]), tt.tensor([4.0, 1.0]), "l1_loss")
 
 
 @exercise("difference", torch=False)
@@ -361,6 +361,7 @@ def test_l1_warns_of_unequal_shapes(tt, expect):
         "Let d be the absolute difference and n the smaller of d and delta. Put n = d into n (d - n / 2), then "
         "n = delta. What do you get?",
         "`clamp(distance, max=delta)` is n. Check delta first: `RuntimeError` unless it is positive.",
+        'Reduce twice: `reduce_losses(losses, "none", weight)` multiplies, a second call without weights averages.',
     ),
 )
 def test_huber_is_half_the_square_near_zero(tt, expect):
@@ -402,21 +403,36 @@ def test_huber_refuses_delta_that_is_not_positive(tt, expect):
 
 
 @exercise("huber_loss")
-def test_huber_reductions_and_weights(tt, expect):
-    a, b, w = tt.tensor(TABLE), tt.tensor(OTHER), tt.tensor(SHARES)
+def test_huber_reductions(tt, expect):
+    a, b = tt.tensor(TABLE), tt.tensor(OTHER)
     d = abs(TABLE - OTHER)
     want = np.where(d <= 1, d * d / 2, d - 0.5)
     why = "the losses of the elements, reduced by reduce_losses"
     expect(functional(tt).huber_loss(a, b), "F.huber_loss(input, target)").equals(want.mean(), why=why)
     call = 'F.huber_loss(input, target, reduction="sum")'
     expect(functional(tt).huber_loss(a, b, reduction="sum"), call).equals(want.sum(), why=why)
-    why = "with weights, each loss is multiplied by its own"
-    call = 'F.huber_loss(input, target, reduction="sum", weight=w)'
-    got = functional(tt).huber_loss(a, b, reduction="sum", weight=w)
-    expect(got, call).equals((want * SHARES).sum(), why=why)
     _, texts = warned(lambda: functional(tt).huber_loss(tt.ones(3, 1), tt.zeros(3)))
     why = "get the differences from `difference`, which warns of shapes that broadcast"
     expect(len(texts), "number of warnings of F.huber_loss(input, target), (3, 1) and (3,)").equals(1, why=why)
+
+
+@exercise("huber_loss")
+def test_huber_weights(tt, expect):
+    a, b, w = tt.tensor(TABLE), tt.tensor(OTHER), tt.tensor(SHARES)
+    d = abs(TABLE - OTHER)
+    want = np.where(d <= 1, d * d / 2, d - 0.5) * SHARES
+    for reduction, value in (("none", want), ("sum", want.sum())):
+        call = f'F.huber_loss(input, target, reduction="{reduction}", weight=w)'
+        got = functional(tt).huber_loss(a, b, reduction=reduction, weight=w)
+        expect(got, call).equals(value, why="with weights, each loss is multiplied by its own")
+    why = (
+        "PyTorch's rule in this loss: weighted losses divided by their number, 6, not by the sum of the weights, 10.75"
+    )
+    call = "F.huber_loss(input, target, weight=w), all (2, 3)"
+    expect(functional(tt).huber_loss(a, b, weight=w), call).equals(want.mean(), why=why)
+    why = "weights of shape (3,) for losses (2, 3) are a mistake; reduce_losses says so, let it see the weights"
+    with expect.raises(ValueError, "F.huber_loss(input, target, weight=w), w (3,)", why=why):
+        functional(tt).huber_loss(a, b, weight=tt.tensor(WEIGHTS))
 
 
 # ClassLoss.pick
@@ -644,9 +660,11 @@ def test_check_target_weights(tt, expect):
 
 
 def nll(tt, a, target, weight=None, **options):
-    """F.nll_loss of arrays."""
-    weight = None if weight is None else tt.tensor(weight)
-    return functional(tt).nll_loss(tt.tensor(a), tt.tensor(target), weight=weight, **options)
+    """The op NLL, whose forward is ClassLoss's, of arrays; PyTorch's nll_loss is the same."""
+    a, target = tt.tensor(a), tt.tensor(target)
+    if is_torch(tt):
+        return functional(tt).nll_loss(a, target, None if weight is None else tt.tensor(weight), **options)
+    return losses_of(tt).NLL.apply(a, target, weight=weight, **options)
 
 
 CUBE_LOGS = log_softmax(CUBE, 1).astype(np.float32)
@@ -670,16 +688,17 @@ ROW_LOSSES = -LOGS[np.arange(5), CLASSES]  # (5,)
 )
 def test_class_loss_of_rows(tt, expect):
     why = "the mean of the losses of the 5 rows"
-    call = "F.nll_loss(a, target), a (5, 3), target (5,)"
-    a, target = tt.tensor(LOGS), tt.tensor(CLASSES)
+    call = "NLL.apply(a, target), a (5, 3), target (5,)"
+    a, target = LOGS.copy(), CLASSES.copy()
     with expect.unchanged(a, call), expect.unchanged(target, call):
-        got = functional(tt).nll_loss(a, target)
+        got = nll(tt, a, target)
+    expect(got, call).has_dtype("float32", why="the weights of the rows have the dtype of a, or they widen the result")
     expect(got, call).equals(tt.tensor(ROW_LOSSES.mean()), why=why)
-    call = 'F.nll_loss(a, target, reduction="{}"), a (5, 3), target (5,)'
+    call = 'NLL.apply(a, target, reduction="{}"), a (5, 3), target (5,)'
     expect(nll(tt, LOGS, CLASSES, reduction="sum"), call.format("sum")).equals(ROW_LOSSES.sum(), why="added up")
     why = "one loss for each row"
     expect(nll(tt, LOGS, CLASSES, reduction="none"), call.format("none")).equals(ROW_LOSSES, why=why)
-    call = "F.nll_loss(a, target), target of uint8"
+    call = "NLL.apply(a, target), target of uint8"
     with allowed(call, "uint8 holds classes as well"):
         got = nll(tt, LOGS, CLASSES.astype(np.uint8))
     expect(got, call).equals(ROW_LOSSES.mean(), why="the same classes in another dtype")
@@ -688,25 +707,27 @@ def test_class_loss_of_rows(tt, expect):
 @exercise("ClassLoss.forward", points=2)
 def test_class_loss_of_more_dimensions(tt, expect):
     why = "dimension 1 holds the classes; it must be moved to the end before the rows are made, or rows mix"
-    call = 'F.nll_loss(a, target, reduction="none"), a (2, 3, 5), target (2, 5)'
-    expect(nll(tt, CUBE_LOGS, GRID, reduction="none"), call).equals(CUBE_LOSSES, why=why)
-    call = "F.nll_loss(a, target), a (2, 3, 5), target (2, 5)"
+    call = 'NLL.apply(a, target, reduction="none"), a (2, 3, 5), target (2, 5)'
+    got = nll(tt, CUBE_LOGS, GRID, reduction="none")
+    expect(got, call).has_shape((2, 5), why='"none" gives the losses back in the shape of the target, not as a row')
+    expect(got, call).equals(CUBE_LOSSES, why=why)
+    call = "NLL.apply(a, target), a (2, 3, 5), target (2, 5)"
     expect(nll(tt, CUBE_LOGS, GRID), call).equals(CUBE_LOSSES.mean(), why="the mean over all 10 positions")
     a = np.random.default_rng(4).normal(size=(2, 3, 4, 5)).astype(np.float32)
     target = np.random.default_rng(5).integers(0, 3, (2, 4, 5))
     want = -np.take_along_axis(a, target[:, None], 1)[:, 0]
-    call = 'F.nll_loss(a, target, reduction="none"), a (2, 3, 4, 5), target (2, 4, 5)'
+    call = 'NLL.apply(a, target, reduction="none"), a (2, 3, 4, 5), target (2, 4, 5)'
     expect(nll(tt, a, target, reduction="none"), call).equals(want, why=why)
 
 
 @exercise("ClassLoss.forward")
 def test_class_loss_of_one_row(tt, expect):
-    call = "F.nll_loss(a, target), a (3,), target ()"
+    call = "NLL.apply(a, target), a (3,), target ()"
     why = "one row without a batch: its first dimension holds the classes"
     with allowed(call, why):
         got = nll(tt, LOGS[0], np.array(2))
     expect(got, call).equals(f32(-LOGS[0, 2]), why=why)
-    call = 'F.nll_loss(a, target, weight=w, reduction="none"), a (3,), target ()'
+    call = 'NLL.apply(a, target, weight=w, reduction="none"), a (3,), target ()'
     want = f32(-LOGS[0, 2] * WEIGHTS[2])
     expect(nll(tt, LOGS[0], np.array(2), WEIGHTS, reduction="none"), call).equals(want, why=why)
 
@@ -715,13 +736,13 @@ def test_class_loss_of_one_row(tt, expect):
 def test_class_loss_weights(tt, expect):
     each = WEIGHTS[CLASSES]
     why = "the weighted mean divides by the weights of the targets, 3 + 2 + 0.5 + 0.5 + 2, not by 5 rows"
-    call = "F.nll_loss(a, target, weight=[0.5, 2, 3]), target [2 1 0 0 1]"
+    call = "NLL.apply(a, target, weight=[0.5, 2, 3]), target [2 1 0 0 1]"
     want = (ROW_LOSSES * each).sum() / each.sum()
     expect(nll(tt, LOGS, CLASSES, WEIGHTS), call).equals(want, why=why)
     why = "the weight of a row is that of its class: weight[class]"
-    call = 'F.nll_loss(a, target, weight=[0.5, 2, 3], reduction="none")'
+    call = 'NLL.apply(a, target, weight=[0.5, 2, 3], reduction="none")'
     expect(nll(tt, LOGS, CLASSES, WEIGHTS, reduction="none"), call).equals(ROW_LOSSES * each, why=why)
-    call = 'F.nll_loss(a, target, weight=[0.5, 2, 3], reduction="sum")'
+    call = 'NLL.apply(a, target, weight=[0.5, 2, 3], reduction="sum")'
     want = (ROW_LOSSES * each).sum()
     expect(nll(tt, LOGS, CLASSES, WEIGHTS, reduction="sum"), call).equals(want, why="weighted losses added up")
 
@@ -731,20 +752,20 @@ def test_class_loss_ignores(tt, expect):
     target = np.array([2, -100, 0, -100, 1])
     keep = np.array([1, 0, 1, 0, 1], np.float32)
     why = "rows whose target is ignore_index count neither above nor below the line: the mean is over 3 rows"
-    call = "F.nll_loss(a, target), target [2 -100 0 -100 1]"
+    call = "NLL.apply(a, target), target [2 -100 0 -100 1]"
     with allowed(call, "-100 is the default ignore_index, not a class out of bounds"):
         got = nll(tt, LOGS, target)
     expect(got, call).equals((ROW_LOSSES * keep).sum() / 3, why=why)
-    call = 'F.nll_loss(a, target, reduction="none"), target [2 -100 0 -100 1]'
+    call = 'NLL.apply(a, target, reduction="none"), target [2 -100 0 -100 1]'
     got = nll(tt, LOGS, target, reduction="none")
     expect(got, call).equals(ROW_LOSSES * keep, why="an ignored row keeps its place, with a loss of 0")
     keep = (CLASSES != 1).astype(np.float32)
-    call = "F.nll_loss(a, target, weight=[0.5, 2, 3], ignore_index=1), target [2 1 0 0 1]"
+    call = "NLL.apply(a, target, weight=[0.5, 2, 3], ignore_index=1), target [2 1 0 0 1]"
     want = (ROW_LOSSES * keep * WEIGHTS[CLASSES]).sum() / (keep * WEIGHTS[CLASSES]).sum()
     why = "an ignored row has weight 0, whatever the weight of its class: it counts neither above nor below the line"
     expect(nll(tt, LOGS, CLASSES, WEIGHTS, ignore_index=1), call).equals(want, why=why)
     target = np.array([2, 255, 0, 255, 1])
-    call = "F.nll_loss(a, target, ignore_index=255), target [2 255 0 255 1]"
+    call = "NLL.apply(a, target, ignore_index=255), target [2 255 0 255 1]"
     with allowed(call, "255 is not out of bounds here: it marks rows to ignore"):
         got = nll(tt, LOGS, target, ignore_index=255)
     keep = np.array([1, 0, 1, 0, 1], np.float32)
@@ -753,10 +774,10 @@ def test_class_loss_ignores(tt, expect):
 
 @exercise("ClassLoss.forward")
 def test_class_loss_of_nothing_is_nan(tt, expect):
-    call = "F.nll_loss(a, target), all five targets -100"
+    call = "NLL.apply(a, target), all five targets -100"
     why = "the mean of no rows is 0 / 0, nan: there is no honest number for it"
     quiet(expect, call, lambda: nll(tt, LOGS, np.full(5, -100)), f32(np.nan), why)
-    call = 'F.nll_loss(a, target, reduction="sum"), all five targets -100'
+    call = 'NLL.apply(a, target, reduction="sum"), all five targets -100'
     got = nll(tt, LOGS, np.full(5, -100), reduction="sum")
     expect(got, call).equals(f32(0.0), why="the sum of no rows is 0")
 
@@ -765,26 +786,118 @@ def test_class_loss_of_nothing_is_nan(tt, expect):
 def test_class_loss_out_of_bounds(tt, expect):
     for bad in (3, -1, 7):
         target = np.array([2, 1, bad, 0, 1])
-        call = f"F.nll_loss(a, target), a (5, 3), target [2 1 {bad} 0 1]"
+        call = f"NLL.apply(a, target), a (5, 3), target [2 1 {bad} 0 1]"
         why = (
             f"there are classes 0, 1 and 2; NumPy would take -1 for the last one. {bad} is an IndexError that names it"
         )
         with expect.raises(IndexError, call, (str(bad),), why):
             nll(tt, LOGS, target)
-    call = "F.nll_loss(a, target), a (5, 3), target (4,)"
+    call = "NLL.apply(a, target), a (5, 3), target (4,)"
     why = "begin with check_target: it raises for targets that do not fit"
     with expect.raises(ValueError, call, why=why):
         nll(tt, LOGS, CLASSES[:4])
-    with expect.raises(RuntimeError, "F.nll_loss(a, target, weight=w), w (5,)", why=why):
+    with expect.raises(RuntimeError, "NLL.apply(a, target, weight=w), w (5,)", why=why):
         nll(tt, LOGS, CLASSES, FIVE)
 
 
 @exercise("ClassLoss.forward")
 def test_class_loss_keeps_the_dtype(tt, expect):
     for name in ("float64", "float32"):
-        call = f"F.nll_loss(a, target), a of {name}"
+        call = f"NLL.apply(a, target), a of {name}"
         got = nll(tt, LOGS.astype(name), CLASSES)
         expect(got, call).has_dtype(name, why="the weights of the rows have the dtype of a, or they widen the result")
+
+
+# nll_loss
+
+
+@exercise(
+    "nll_loss",
+    hints=(
+        "The arithmetic is done in `ClassLoss.forward`. This function translates arguments and calls the operation.",
+        "Two arguments need translating: the old names of the reduction, and weight, which is a tensor or None here, "
+        "an array or None there.",
+        "`NLL.apply(input, target, weight=..., ignore_index=..., reduction=...)`: all three by keyword, for `apply` "
+        "takes what stands before them as the tensors of the operation.",
+    ),
+)
+def test_nll_loss_reductions(tt, expect):
+    a, target = tt.tensor(LOGS), tt.tensor(CLASSES)
+    call = "F.nll_loss(input, target), input (5, 3), target (5,)"
+    with expect.unchanged(a, call), expect.unchanged(target, call):
+        got = functional(tt).nll_loss(a, target)
+    why = "the mean of minus the logarithms at the classes; return what NLL.apply returns"
+    expect(got, call).equals(tt.tensor(ROW_LOSSES.mean()), why=why)
+    for reduction, want in (("sum", ROW_LOSSES.sum()), ("none", ROW_LOSSES)):
+        call = f'F.nll_loss(input, target, reduction="{reduction}")'
+        got = functional(tt).nll_loss(a, target, reduction=reduction)
+        expect(got, call).equals(want, why="reduction is handed on to NLL.apply")
+    why = 'named_reduction refuses a name that does not exist: "avg" is none of mean, sum, none'
+    with expect.raises(ValueError, 'F.nll_loss(input, target, reduction="avg")', ("avg",), why):
+        functional(tt).nll_loss(a, target, reduction="avg")
+
+
+def weights_given(tt, name, call):
+    """The weights that the forward of the op `name` gets while `call` runs, one for each time it is called."""
+    op, seen = getattr(losses_of(tt), name), []
+
+    def forward(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+        seen.append(weight)
+        return a.sum()
+
+    op.forward = forward
+    try:
+        call()
+    finally:
+        del op.forward
+    return seen
+
+
+@exercise("nll_loss", torch=False)
+def test_nll_loss_hands_on_an_array(tt, expect):
+    weight = tt.tensor(WEIGHTS)
+    input, target = tt.tensor(LOGS), tt.tensor(CLASSES)
+    got = weights_given(tt, "NLL", lambda: functional(tt).nll_loss(input, target, weight=weight))
+    call = "weight in NLL.forward, called by F.nll_loss(input, target, weight=w)"
+    expect(len(got), "number of calls of NLL.forward by F.nll_loss").equals(1, why="the arithmetic is in NLL: apply it")
+    why = "an operation takes its options as they are, and forward computes with arrays: hand on weight.array"
+    expect(got[0], call).is_instance(np.ndarray, why=why)
+
+
+@exercise("nll_loss")
+def test_nll_loss_weight(tt, expect):
+    a, target, w = tt.tensor(LOGS), tt.tensor(CLASSES), tt.tensor(WEIGHTS)
+    each = WEIGHTS[CLASSES]
+    call = "F.nll_loss(input, target, weight=w), w [0.5, 2, 3]"
+    got = functional(tt).nll_loss(a, target, weight=w)
+    expect(got, call).equals((ROW_LOSSES * each).sum() / each.sum(), why="weight is handed on to NLL.apply")
+    call = "F.nll_loss(input, target, w)"
+    got = functional(tt).nll_loss(a, target, w)
+    expect(got, call).equals((ROW_LOSSES * each).sum() / each.sum(), why="weight is the third argument")
+
+
+@exercise("nll_loss")
+def test_nll_loss_ignore_index(tt, expect):
+    a = tt.tensor(LOGS)
+    keep = CLASSES != 1
+    call = "F.nll_loss(input, target, ignore_index=1), target [2 1 0 0 1]"
+    got = functional(tt).nll_loss(a, tt.tensor(CLASSES), ignore_index=1)
+    expect(got, call).equals(ROW_LOSSES[keep].mean(), why="ignore_index is handed on to NLL.apply")
+    target = np.array([2, -100, 0, -100, 1])
+    call = "F.nll_loss(input, target), target [2 -100 0 -100 1]"
+    want = ROW_LOSSES[target >= 0].mean()
+    expect(functional(tt).nll_loss(a, tt.tensor(target)), call).equals(want, why="-100 is ignored without being told")
+
+
+@exercise("nll_loss")
+def test_nll_loss_old_names(tt, expect):
+    a, target = tt.tensor(LOGS), tt.tensor(CLASSES)
+    got, _ = warned(lambda: functional(tt).nll_loss(a, target, size_average=False))
+    why = "size_average=False is PyTorch's old way to say sum; named_reduction translates it"
+    expect(got, "F.nll_loss(input, target, size_average=False)").equals(ROW_LOSSES.sum(), why=why)
+    got, _ = warned(lambda: functional(tt).nll_loss(a, target, reduce=False))
+    why = "reduce=False is PyTorch's old way to say none; named_reduction translates it"
+    expect(got, "F.nll_loss(input, target, reduce=False)").equals(ROW_LOSSES, why=why)
 
 
 # LogSumExp.forward
@@ -807,7 +920,7 @@ def lse(a, axis, keepdims=False):
         "m is the largest number along dim, with `keepdims=True`, and `initial=-np.inf` for nothing at all. Where m is "
         "not finite, a - m would be inf - inf: use 0 in its place.",
         "Compute with keepdims=True throughout, and `squeeze(dim)` at the end unless keepdim. `np.errstate(divide="
-        '"ignore", over="ignore")` around exp and log; `as_float(a)` first; dim is None for a number.',
+        '"ignore", over="ignore")` around exp and log.',
     ),
 )
 def test_logsumexp_of_small_numbers(tt, expect):
@@ -829,7 +942,9 @@ def test_logsumexp_of_small_numbers(tt, expect):
 def test_logsumexp_of_large_numbers(tt, expect):
     x = f32([[1000.0, 1000.0, 999.0], [-1000.0, -1001.0, -1000.0], [90.0, -90.0, 0.0]])
     call = "tt.logsumexp(x, dim=1), x [[1000, 1000, 999], [-1000, -1001, -1000], [90, -90, 0]]"
-    why = "e^1000 is inf and e^-1000 is 0: subtract the largest number of each row (not of everything) first, add it at the end"
+    why = (
+        "e^1000 is inf and e^-1000 is 0: subtract the largest number of each row, not of everything; add it at the end"
+    )
     quiet(expect, call, lambda: tt.logsumexp(tt.tensor(x), dim=1), lse(x, 1), why)
     x = f32([[-1000.0, 500.0], [-1002.0, 501.0]])
     call = "tt.logsumexp(x, dim=0), x [[-1000, 500], [-1002, 501]]"
@@ -851,7 +966,7 @@ def test_logsumexp_of_infinities(tt, expect):
 def test_logsumexp_of_ints_and_numbers(tt, expect):
     call = "tt.logsumexp(tt.tensor([1, 2, 4]), dim=0)"
     got = tt.logsumexp(tt.tensor([1, 2, 4]), dim=0)
-    expect(got, call).equals(tt.tensor(lse([1, 2, 4], 0)), why="ints become float32: as_float")
+    expect(got, call).equals(tt.tensor(lse([1, 2, 4], 0)), why="ints have become float32 before forward")
     call = "tt.logsumexp(tt.tensor(2.5), dim=0)"
     why = "a number has no dimensions; its only term is itself, so the result is 2.5"
     with allowed(call, why):
@@ -888,8 +1003,8 @@ def cross_entropy_rows(tt, a, target, weight=None, reduction="none", ignore_inde
     "CrossEntropy.rows_loss",
     points=3,
     hints=(
-        "-log(softmax(a))[class] = log(sum of e^a) - a[class]. What may be subtracted from all numbers of a row without "
-        "changing it?",
+        "-log(softmax(a))[class] = log(sum of e^a) - a[class]. What may be subtracted from all numbers of a row, and "
+        "does not change it?",
         "`below_largest(rows, 1)` of module 02 gives a - max(a) in new memory. Both terms can be made of it.",
         "Take the numbers at the classes out before `np.exp(below, out=below)` overwrites them; keep the result as "
         "`ctx.exp`.",
@@ -1016,7 +1131,7 @@ def test_over_classes_leaves_its_input(tt, expect):
 
 
 def smooth(tt, logs, target, weight=None, ignore_index=-100, reduction="mean", smoothing=0.25):
-    """smoothed_nll; PyTorch has it inside cross_entropy (log_softmax of logarithms of probabilities changes nothing)."""
+    """smoothed_nll; PyTorch has it inside cross_entropy: log_softmax of logarithms of probabilities is no change."""
     logs, target, weight = tt.tensor(logs), tt.tensor(target), None if weight is None else tt.tensor(weight)
     if not is_torch(tt):
         return losses_of(tt).smoothed_nll(logs, target, weight, ignore_index, reduction, smoothing)
@@ -1041,10 +1156,10 @@ def smooth_by_hand(logs, target, weight, ignore_index=-100, smoothing=0.25):
     hints=(
         "The target is a mixture: 1 - s of it at the class, s shared by all classes. So is the loss. What are the two "
         "losses?",
-        "One is `nll_loss(logs, target, ...)`, reduced. The other is `over_classes(logs, weight)`, 0 where the target is "
-        "ignored, reduced in the same way, times s / number of classes.",
-        "counts = 1.0 for rows that count and 0.0 for ignored ones: `(target != ignore_index).to(logs.dtype)`. Multiply "
-        "the second part by it. For the mean, divide its sum by `counts.sum()`.",
+        "One is `nll_loss(logs, target, ...)`, reduced. The other is `over_classes(logs, weight)`, 0 where the target "
+        "is ignored, reduced in the same way, times s / number of classes.",
+        "counts = 1.0 for rows that count and 0.0 for ignored ones: `(target != ignore_index).to(logs.dtype)`. Multiply"
+        " the second part by it. For the mean, divide its sum by `counts.sum()`.",
         "With weights the mean divides by the weights of the targets: `counts * weight[...]`. The index must not be "
         "-100, so multiply target by counts (as whole numbers) first.",
     ),
@@ -1094,8 +1209,11 @@ def test_smoothed_weights(tt, expect):
     call = 'smoothed_nll(logs, target, weight, -100, "{}", 0.25), weight [0.5, 2, 3], target [2 1 0 -100 1]'
     why = "at the class by the class's weight, and in the spread part each class by its own"
     expect(smooth(tt, LOGS, target, WEIGHTS, reduction="none"), call.format("none")).equals(f32(want), why=why)
+    why = "-100 is not an index into the weights: look up another class for ignored rows, and count it 0 times"
+    with allowed(call.format("mean"), why):
+        got = smooth(tt, LOGS, target, WEIGHTS)
     why = "both parts of the mean divide by the weights of the targets, 3 + 2 + 0.5 + 2"
-    expect(smooth(tt, LOGS, target, WEIGHTS), call.format("mean")).equals(f32(want.sum() / count.sum()), why=why)
+    expect(got, call.format("mean")).equals(f32(want.sum() / count.sum()), why=why)
     got = smooth(tt, LOGS, target, WEIGHTS, reduction="sum")
     expect(got, call.format("sum")).equals(f32(want.sum()), why="a sum is divided by nothing")
 
@@ -1134,7 +1252,7 @@ CUBE_MIX = np.exp(log_softmax(CUBE[::-1, :, ::-1] / 2, 1)).astype(np.float32)  #
     points=3,
     hints=(
         "There are three cases: probabilities, classes with smoothing, classes without. How can you tell the first?",
-        "Targets are probabilities if they have input's shape and are floats. All checks of arguments come before that.",
+        "Targets are probabilities if they have input's shape and are floats. Checks of arguments come before that.",
         "Probabilities: -sum over classes of target * log_softmax(input), weighted: `over_classes` of a product. With "
         "smoothing the target becomes `target * (1 - s) + s / classes` first.",
         "Classes: `smoothed_nll` of `log_softmax(input, dim)` with smoothing, `CrossEntropy.apply(input, target, "
@@ -1250,6 +1368,81 @@ def test_cross_entropy_refuses(tt, expect):
     got, _ = warned(lambda: cross(tt, LOGITS, CLASSES, reduce=False))
     call = "F.cross_entropy(input, target, reduce=False)"
     expect(got, call).equals(ROW_LOSSES, why="the old way to say none: named_reduction translates it")
+
+
+@exercise("cross_entropy", torch=False)
+def test_cross_entropy_hands_on_an_array(tt, expect):
+    input, target, weight = tt.tensor(LOGITS), tt.tensor(CLASSES), tt.tensor(WEIGHTS)
+    call = "weight in CrossEntropy.forward, called by F.cross_entropy(input, target, weight=w)"
+    for got in weights_given(tt, "CrossEntropy", lambda: functional(tt).cross_entropy(input, target, weight)):
+        why = "CrossEntropy.apply takes options as they are, and forward computes with arrays: hand on weight.array"
+        expect(got, call).is_instance(np.ndarray, why=why)
+
+
+# Loss.__init__
+
+
+@exercise(
+    "Loss.__init__",
+    hints=(
+        "`FunctionModule.__init__` keeps whatever it gets by keyword. What must be among it, beside the options?",
+        "reduction is one of the options: `super().__init__(reduction=..., **options)`.",
+        "Where `size_average` or `reduce` is not None, `F.named_reduction(reduction, size_average, reduce)` is the "
+        "name to keep; otherwise reduction itself, whatever it is: the function will judge it when it is called.",
+    ),
+)
+def test_loss_keeps_the_reduction(tt, expect):
+    a, b = tt.tensor(TABLE), tt.tensor(OTHER)
+    squares = (TABLE - OTHER) ** 2
+    for reduction, want in (("mean", squares.mean()), ("sum", squares.sum()), ("none", squares)):
+        module = tt.nn.MSELoss(reduction=reduction)
+        why = "the module keeps reduction as an attribute: hand it to super().__init__ by that name"
+        expect(getattr(module, "reduction", None), f'nn.MSELoss(reduction="{reduction}").reduction').equals(
+            reduction, why=why
+        )
+        why = "reduction reaches F.mse_loss, since it is one of the options that FunctionModule keeps"
+        expect(module(a, b), f'nn.MSELoss(reduction="{reduction}")(input, target)').equals(want, why=why)
+    expect(tt.nn.MSELoss()(a, b), "nn.MSELoss()(input, target)").equals(squares.mean(), why="the mean is the default")
+
+
+@exercise("Loss.__init__")
+def test_loss_translates_old_names(tt, expect):
+    for name, want in (("size_average", "sum"), ("reduce", "none")):
+        module, texts = warned(lambda name=name: tt.nn.MSELoss(**{name: False}))
+        why = f"{name}=False is PyTorch's old way to say {want}; F.named_reduction translates it"
+        expect(getattr(module, "reduction", None), f"nn.MSELoss({name}=False).reduction").equals(want, why=why)
+        why = "named_reduction warns where an old name is used, once"
+        expect(len(texts), f"number of warnings of nn.MSELoss({name}=False)").equals(1, why=why)
+    module, texts = warned(lambda: tt.nn.MSELoss(reduction="sum"))
+    expect(texts, 'warnings of nn.MSELoss(reduction="sum")').equals([], why="nothing old about it")
+
+
+@exercise("Loss.__init__")
+def test_loss_keeps_options(tt, expect):
+    module = tt.nn.HuberLoss(reduction="sum", delta=2.0)
+    why = "the options are handed on to super().__init__ as keywords: **options"
+    with allowed("nn.HuberLoss(delta=2.0)(input, target)", why):
+        got = module(tt.tensor(f32([1.0, 5.0])), tt.tensor(f32([0.0, 0.0])))
+    expect(getattr(module, "delta", None), "nn.HuberLoss(delta=2.0).delta").equals(2.0, why=why)
+    expect(got, 'nn.HuberLoss(reduction="sum", delta=2.0)([1, 5], [0, 0])').equals(f32(8.5), why=why)
+    module = tt.nn.NLLLoss(weight=tt.tensor(WEIGHTS))
+    why = "an option named weight becomes a buffer in FunctionModule.__init__: hand it on like the others"
+    expect(list(module.state_dict()), "list(nn.NLLLoss(weight=w).state_dict())").equals(["weight"], why=why)
+    each = WEIGHTS[CLASSES]
+    got = module(tt.tensor(LOGS), tt.tensor(CLASSES))
+    want = (ROW_LOSSES * each).sum() / each.sum()
+    expect(got, "nn.NLLLoss(weight=w)(input, target)").equals(want, why="the buffer reaches F.nll_loss")
+
+
+@exercise("Loss.__init__")
+def test_loss_leaves_the_name_to_the_function(tt, expect):
+    why = 'F.kl_div knows a reduction of its own, "batchmean": keep the name as it is, and let the function judge it'
+    with allowed('nn.KLDivLoss(reduction="batchmean")', why):
+        module = tt.nn.KLDivLoss(reduction="batchmean")
+    expect(module.reduction, 'nn.KLDivLoss(reduction="batchmean").reduction').equals("batchmean", why=why)
+    call = 'nn.MSELoss(reduction="avg")(input, target)'
+    with expect.raises(ValueError, call, ("avg",), "F.mse_loss refuses a name that it does not know"):
+        tt.nn.MSELoss(reduction="avg")(tt.tensor(TABLE), tt.tensor(OTHER))
 
 
 # CrossEntropyLoss.__init__
@@ -1369,7 +1562,7 @@ def test_bce_of_small_probabilities(tt, expect):
 def test_bce_refuses_what_is_no_probability(tt, expect):
     for bad in (-0.25, 1.5, np.nan):
         call = f"F.binary_cross_entropy([0.5, {bad}, 0.25], [1, 0, 1])"
-        why = "a probability lies between 0 and 1; these are probably logits, which binary_cross_entropy_with_logits takes"
+        why = "a probability lies from 0 to 1; these are probably logits, which binary_cross_entropy_with_logits takes"
         with expect.raises(RuntimeError, call, ("between 0 and 1",), why):
             bce(tt, f32([0.5, bad, 0.25]), f32([1.0, 0.0, 1.0]))
 
@@ -1396,7 +1589,7 @@ def with_logits(tt, x, t, weight=None, pos_weight=None, **options):
     points=3,
     hints=(
         "What is -log(sigmoid(x)), and how does -log(1 - sigmoid(x)) differ from it? One of them is a softplus.",
-        "-log(sigmoid(x)) = softplus(-x), and -log(1 - sigmoid(x)) = x + softplus(-x). Multiply by t and 1 - t and add.",
+        "-log(sigmoid(x)) = softplus(-x), and -log(1 - sigmoid(x)) = x + softplus(-x). Multiply by t and 1 - t, add.",
         "The sum is (1 - t) x + softplus(-x). With pos_weight p the part of t alone grows: softplus(-x) is then "
         "multiplied by p t + (1 - t).",
         "`_same_size(input, target)` first; then the losses; then times weight if there is one; then `reduce_losses` "
@@ -1479,7 +1672,8 @@ def kl(tt, q, p, **options):
         "The formula is in the docstring: target * (log(target) - input). For which target does it go wrong?",
         "0 log(0) is 0, but a computer says 0 * -inf = nan. What may stand inside the logarithm where target is 0?",
         "`target.masked_fill(target == 0, 1.0)` puts a 1 there, whose logarithm is 0.",
-        "With log_target the target is already a logarithm: `target.exp() * (target - input)`.",
+        "With log_target the target is already a logarithm: `target.exp() * (target - input)`. `named_reduction` does "
+        'not know "batchmean": ask it only about the others.',
     ),
 )
 def test_kl_of_probabilities(tt, expect):
@@ -1490,8 +1684,10 @@ def test_kl_of_probabilities(tt, expect):
     want = P * (np.log(P) - np.log(Q))
     why = "p (log p - log q) for each class; input comes first and is a logarithm already"
     expect(got, call.format("none")).equals(tt.tensor(want), why=why)
+    why = 'named_reduction does not know "batchmean", which only this loss has: leave that name to reduce_losses'
+    with allowed(call.format("batchmean"), why):
+        got = kl(tt, np.log(Q), P, reduction="batchmean")
     why = "the sum divided by the 2 rows: the divergence of one row, on average"
-    got = kl(tt, np.log(Q), P, reduction="batchmean")
     expect(got, call.format("batchmean")).equals(f32(want.sum() / 2), why=why)
     expect(kl(tt, np.log(Q), P, reduction="sum"), call.format("sum")).equals(f32(want.sum()), why="added up")
 
@@ -1536,6 +1732,9 @@ def test_kl_reductions(tt, expect):
     got, _ = warned(lambda: kl(tt, np.log(Q), P))
     why = '"mean" divides by all 6 elements; "batchmean" is the divergence'
     expect(got, "F.kl_div(log_q, p)").equals(f32(want.mean()), why=why)
+    why = 'named_reduction refuses a name that does not exist; only "batchmean", which it does not know, passes by it'
+    with expect.raises(ValueError, 'F.kl_div(log_q, p, reduction="avg")', ("avg",), why):
+        kl(tt, np.log(Q), P, reduction="avg")
     for name, value in (("size_average", want.sum()), ("reduce", want)):
         got, _ = warned(lambda name=name: kl(tt, np.log(Q), P, **{name: False}))
         call = f"F.kl_div(log_q, p, {name}=False)"

@@ -53,17 +53,42 @@ def back(call, out, gradient=None, why="", **options):
 
 
 def gives(tt, expect, call, function, arrays, g, wanted, why, dtype="float32"):
-    """The gradients of function(*arrays), started with g, must be `wanted` (None: no gradient at all)."""
+    """The gradients of function(*arrays), started with g, must be `wanted`."""
     leaves = [leaf(tt, array, dtype) for array in arrays]
     back(call, function(*leaves), tt.tensor(np.array(g, dtype)), why)
+    wanted = [np.array(want, dtype) for want in wanted]
     for i, (x, want) in enumerate(zip(leaves, wanted, strict=True)):
-        name = f"gradient of {'abcdef'[i]} in {call}"
-        if want is None:
-            expect(x.grad, name).equals(None, why=why)
-        else:
-            if x.grad is None:
-                raise CheckFailed(name, f"{np.array(want).tolist()}", "None: no gradient arrived", "", why)
-            expect(x.grad, name).equals(np.array(want, dtype), why=why)
+        compare(expect, x, f"gradient of {'abcdef'[i]} in {call}", want, wanted, g, why)
+
+
+def compare(expect, x, name, want, wanted, g, why, **tolerance):
+    """x.grad must be want; where it is a well-known other thing, the message says which."""
+    if x.grad is None:
+        raise CheckFailed(name, f"{want.tolist()}", "None: no gradient arrived", "", why)
+    told = mistake(x.grad.detach().numpy(), want, wanted, np.asarray(g, want.dtype))
+    expect(x.grad, name).equals(want, why=f"{told}; {why}" if told else why, **tolerance)
+
+
+def mistake(got, want, wanted, g):
+    """Words for what is wrong with a gradient, as far as numbers can tell; "" when they cannot."""
+
+    def is_(other):
+        return got.shape == other.shape and np.allclose(got, other, 1e-4, 1e-6)
+
+    if got.shape != want.shape or not np.isfinite(got).all() or not np.isfinite(want).all() or is_(want):
+        return ""
+    with np.errstate(all="ignore"):
+        if is_(-want):
+            return "the sign is the wrong way round"
+        if any(is_(other) for other in wanted if other is not want):
+            return "this is the gradient of the other input"
+        if g.shape == want.shape and g.all() and is_(want / g):
+            return "g is missing: the slope must be multiplied by it"
+        if is_(g):
+            return "g went through as it is: the slope is missing"
+        if want.any() and is_(want * (factor := np.median(got[want != 0] / want[want != 0]))):
+            return f"this is {factor:.3g} times the gradient"
+    return ""
 
 
 def slopes(tt, function, arrays, place, g):
@@ -89,11 +114,10 @@ def differs(name, call, function, *arrays, points=1):
         g = spread(tuple(out.shape))
         why = "nudge one element by 0.000001 up and down and see how the output moves: backward must say the same"
         back(call, out, tt.tensor(g), why)
-        for i, x in enumerate(leaves):
-            want = slopes(tt, function(tt), arrays, i, g)
-            if x.grad is None:
-                raise CheckFailed(f"gradient of {'abcdef'[i]} in {call}", f"{want.tolist()}", "None", "", why)
-            expect(x.grad, f"gradient of {'abcdef'[i]} in {call}").equals(want, why=why, rtol=1e-4, atol=1e-6)
+        wanted = [slopes(tt, function(tt), arrays, i, g) for i in range(len(leaves))]
+        for i, (x, want) in enumerate(zip(leaves, wanted, strict=True)):
+            name = f"gradient of {'abcdef'[i]} in {call}"
+            compare(expect, x, name, want, wanted, g, why, rtol=1e-4, atol=1e-6)
 
     return check
 
@@ -188,7 +212,9 @@ def test_record_notes_which_inputs_want_a_gradient(tt, expect):
     ops, x, c = Stops(tt), leaf(tt, A), tt.tensor(f32(B[0]))
     node = ops.both(c, x).grad_fn
     why = "an input that wants no gradient has None for an edge, and keeps its place"
-    expect([edge is None for edge in node.edges], "which edges are None, Both.apply(c, x)").equals([True, False], why=why)
+    expect([edge is None for edge in node.edges], "which edges are None, Both.apply(c, x)").equals(
+        [True, False], why=why
+    )
     why = "a bool for each input, in their order"
     expect(list(node.needs_input_grad), "needs_input_grad of Both.apply(c, x)").equals([False, True], why=why)
     why = "backward asks for the shapes of all inputs, wanted or not"
@@ -205,7 +231,7 @@ def test_record_notes_which_inputs_want_a_gradient(tt, expect):
 def test_record_keeps_what_backward_needs(tt, expect):
     ops, x, y = Stops(tt), leaf(tt, A), leaf(tt, B)
     node = ops.both(x, y).grad_fn
-    why = "Both says saves = \"inputs\": call ctx.save(inputs, output)"
+    why = 'Both says saves = "inputs": call ctx.save(inputs, output)'
     expect(len(node.inputs), "number of arrays that the node of Both.apply(x, y) keeps").equals(2, why=why)
     expect(node.inputs[1], "the second of them").equals(f32(B), why=why)
     node = ops.double(x).grad_fn
@@ -259,9 +285,9 @@ def test_order_of_a_chain(tt, expect):
     order = graph_of(tt).topological_order([z.grad_fn])
     why = "every node and the leaf at the end, the start first"
     expect(order, "topological_order([z.grad_fn])").is_instance(list, why="a list, from the targets to the leaves")
-    expect([id(t) for t in order] == [id(z.grad_fn), id(y.grad_fn), id(x)], "is the order z.grad_fn, y.grad_fn, x").equals(
-        True, why=why
-    )
+    expect(
+        [id(t) for t in order] == [id(z.grad_fn), id(y.grad_fn), id(x)], "is the order z.grad_fn, y.grad_fn, x"
+    ).equals(True, why=why)
 
 
 @exercise("topological_order", points=3, torch=False)
@@ -314,9 +340,13 @@ def test_order_of_several_targets(tt, expect):
     z = ops.double(y)
     order = graph_of(tt).topological_order([y.grad_fn, z.grad_fn])
     why = "several starts make one order, and a start may lead to another: z comes before y"
-    expect([id(t) for t in order] == [id(z.grad_fn), id(y.grad_fn), id(x)], "is the order z, y, x").equals(True, why=why)
+    expect([id(t) for t in order] == [id(z.grad_fn), id(y.grad_fn), id(x)], "is the order z, y, x").equals(
+        True, why=why
+    )
     order = graph_of(tt).topological_order([x])
-    expect(len(order), "length of topological_order([x]), x a leaf").equals(1, why="a leaf leads to nothing, itself counts")
+    expect(len(order), "length of topological_order([x]), x a leaf").equals(
+        1, why="a leaf leads to nothing, itself counts"
+    )
 
 
 # unbroadcast
@@ -360,7 +390,9 @@ def test_unbroadcast_without_stretching(tt, expect):
     got = graph_of(tt).unbroadcast(G, (2, 3))
     expect(got, "unbroadcast(g, (2, 3)), g (2, 3)").equals(G, why="equal shapes: nothing to sum")
     one = G[:1, :1]
-    expect(graph_of(tt).unbroadcast(one, (1, 1)), "unbroadcast(g, (1, 1)), g (1, 1)").equals(one, why="1 was not stretched")
+    expect(graph_of(tt).unbroadcast(one, (1, 1)), "unbroadcast(g, (1, 1)), g (1, 1)").equals(
+        one, why="1 was not stretched"
+    )
     none = np.zeros((0, 3))
     why = "a 1 that was stretched to 0 elements got no gradient: the sum of none is 0"
     expect(graph_of(tt).unbroadcast(none, (1, 3)), "unbroadcast(g, (1, 3)), g (0, 3)").equals(np.zeros((1, 3)), why=why)
@@ -589,6 +621,32 @@ def test_sub_of_itself(tt, expect):
 test_sub_hands_off = hands_off("Sub.backward", "a - b", lambda tt: lambda a, b: a - b, A, B[0])
 
 
+# Neg.backward
+
+
+@exercise(
+    "Neg.backward",
+    hints=("-a is 0 - a: you have this already.", "One input, so one gradient: the second one of Sub."),
+)
+def test_neg_values(tt, expect):
+    gives(tt, expect, "-a", lambda a: -a, (A,), G, (-G,), "-a falls as a grows: -g")
+
+
+@exercise("Neg.backward")
+def test_neg_twice(tt, expect):
+    gives(tt, expect, "-(-a)", lambda a: (-a).neg(), (A,), G, (G,), "two changes of sign cancel: g comes back")
+
+
+@exercise("Neg.backward")
+def test_neg_and_itself(tt, expect):
+    gives(
+        tt, expect, "a + (-a)", lambda a: a + (-a), (A,), G, (0 * G,), "a + (-a) is 0 for any a: g and -g add up to 0"
+    )
+
+
+test_neg_hands_off = hands_off("Neg.backward", "-a", lambda tt: lambda a: -a, A)
+
+
 # Mul.backward
 
 
@@ -693,11 +751,22 @@ def test_pow_at_zero(tt, expect):
     gives(tt, expect, "a ** 0", lambda a: a**0, ([0.0, 2.0],), [3.0, 5.0], ([0.0, 0.0],), why)
     why = "0 ** b stays 0 when b moves a little: 0, not 0 * log(0), which is nan"
     want = ([0.0, 12.0], [0.0, 5.0 * 4.0 * np.log(2.0)])
-    gives(tt, expect, "a ** b at a = 0", lambda a, b: a**b, ([0.0, 2.0], [2.0, 2.0]), [3.0, 5.0], ([0.0, 20.0], want[1]), why)
+    gives(
+        tt,
+        expect,
+        "a ** b at a = 0",
+        lambda a, b: a**b,
+        ([0.0, 2.0], [2.0, 2.0]),
+        [3.0, 5.0],
+        ([0.0, 20.0], want[1]),
+        why,
+    )
 
 
 test_pow_hands_off = hands_off("Pow.backward", "a ** b", lambda tt: lambda a, b: a**b, POSITIVE, B)
-test_pow_differences = differs("Pow.backward", "a ** b", lambda tt: lambda a, b: a**b, POSITIVE, np.array([1.5, -0.5, 2.0]))
+test_pow_differences = differs(
+    "Pow.backward", "a ** b", lambda tt: lambda a, b: a**b, POSITIVE, np.array([1.5, -0.5, 2.0])
+)
 
 
 # Exp.backward
@@ -733,7 +802,10 @@ test_exp_differences = differs("Exp.backward", "(a * a).exp()", lambda tt: lambd
 
 @exercise(
     "Log.backward",
-    hints=("The steeper, the nearer to 0: what is the slope of log(a)?", "g / a; a is in `ctx.inputs`, a tuple of one."),
+    hints=(
+        "The steeper, the nearer to 0: what is the slope of log(a)?",
+        "g / a; a is in `ctx.inputs`, a tuple of one.",
+    ),
 )
 def test_log_values(tt, expect):
     why = "the slope of log(a) is 1 / a"
@@ -747,190 +819,9 @@ def test_log_undoes_exp(tt, expect):
 
 
 test_log_hands_off = hands_off("Log.backward", "a.log()", lambda tt: lambda a: a.log(), POSITIVE)
-test_log_differences = differs("Log.backward", "(a / b).log()", lambda tt: lambda a, b: (a / b).log(), POSITIVE, POSITIVE[0])
-
-
-# _Mode.__enter__
-
-
-def restores(check):
-    """Whatever the answer does to the grad mode ends with this check."""
-
-    @functools.wraps(check)
-    def wrapper(tt, expect):
-        try:
-            check(tt, expect)
-        finally:
-            if graph_of(tt):
-                graph_of(tt).GradMode.enabled, graph_of(tt).GradMode.inference = True, False
-            else:
-                tt.set_grad_enabled(True)
-
-    return wrapper
-
-
-@exercise(
-    "_Mode.__enter__",
-    hints=(
-        "What must be remembered, so that the end of the block can put it back?",
-        "`self.before` takes both values of GradMode: enabled and inference. Then both are set from self.",
-        "`GradMode.enabled, GradMode.inference = self.enabled, self.inference`, after the note.",
-    ),
+test_log_differences = differs(
+    "Log.backward", "(a / b).log()", lambda tt: lambda a, b: (a / b).log(), POSITIVE, POSITIVE[0]
 )
-@restores
-def test_enter_switches_recording_off(tt, expect):
-    x = leaf(tt, A)
-    switch = tt.no_grad()
-    try:
-        switch.__enter__()
-        inside, y = tt.is_grad_enabled(), x * 2
-    finally:
-        if graph_of(tt):
-            graph_of(tt).GradMode.enabled, graph_of(tt).GradMode.inference = True, False
-        else:
-            tt.set_grad_enabled(True)
-    expect(inside, "tt.is_grad_enabled() inside tt.no_grad()").equals(False, why="set GradMode.enabled to self.enabled")
-    expect(y.requires_grad, "(x * 2).requires_grad inside tt.no_grad()").equals(False, why="nothing is recorded there")
-
-
-@exercise("_Mode.__enter__", torch=False)
-@restores
-def test_enter_notes_what_was(tt, expect):
-    grad_mode = graph_of(tt).GradMode
-    first, second = tt.no_grad(), tt.enable_grad()
-    try:
-        first.__enter__()
-        second.__enter__()
-        now = grad_mode.enabled
-    finally:
-        grad_mode.enabled, grad_mode.inference = True, False
-    why = "note GradMode as it is before you change it, both of its values"
-    expect(getattr(first, "before", None), "before of the outer no_grad()").equals((True, False), why=why)
-    expect(getattr(second, "before", None), "before of the inner enable_grad()").equals((False, False), why=why)
-    expect(now, "GradMode.enabled inside enable_grad() inside no_grad()").equals(True, why="the innermost block counts")
-
-
-@exercise("_Mode.__enter__", torch=False)
-@restores
-def test_enter_sets_inference(tt, expect):
-    grad_mode = graph_of(tt).GradMode
-    try:
-        tt.inference_mode().__enter__()
-        now = grad_mode.enabled, grad_mode.inference
-    finally:
-        grad_mode.enabled, grad_mode.inference = True, False
-    expect(now, "GradMode's (enabled, inference) inside inference_mode()").equals((False, True), why="set both from self")
-
-
-# _Mode.__exit__
-
-
-@exercise(
-    "_Mode.__exit__",
-    hints=(
-        "Not True: as it was before.",
-        "`self.before` holds the pair that __enter__ noted. Return nothing: a true value would swallow errors.",
-    ),
-)
-@restores
-def test_exit_puts_back(tt, expect):
-    with tt.no_grad():
-        pass
-    expect(tt.is_grad_enabled(), "tt.is_grad_enabled() after a no_grad() block").equals(True, why="back as it was before")
-    x = leaf(tt, A)
-    why = "recording goes on after the block"
-    expect((x * 2).requires_grad, "(x * 2).requires_grad after a no_grad() block").equals(True, why=why)
-
-
-@exercise("_Mode.__exit__", points=2)
-@restores
-def test_exit_nested(tt, expect):
-    with tt.no_grad():
-        with tt.enable_grad():
-            inner = tt.is_grad_enabled()
-        outer = tt.is_grad_enabled()
-    expect(inner, "recording in enable_grad() inside no_grad()").equals(True, why="the innermost block counts")
-    why = "the end of an inner block puts back what was before it, which is not always True"
-    if outer and graph_of(tt):
-        graph_of(tt).GradMode.enabled = True
-    expect(outer, "recording after an inner block, still inside no_grad()").equals(False, why=why)
-
-
-@exercise("_Mode.__exit__")
-@restores
-def test_exit_after_an_error(tt, expect):
-    why = "an error inside the block goes on to the caller: __exit__ returns nothing"
-    with expect.raises(KeyError, call="with tt.no_grad(): raise KeyError", why=why):
-        with tt.no_grad():
-            raise KeyError
-    expect(tt.is_grad_enabled(), "recording after a block that raised").equals(True, why="an error puts the mode back, too")
-
-
-@exercise("_Mode.__exit__")
-@restores
-def test_exit_of_a_decorator(tt, expect):
-    x = leaf(tt, A)
-
-    @tt.no_grad()
-    def double(a):
-        return a * 2
-
-    expect(double(x).requires_grad, "requires_grad of what a @tt.no_grad() function returns").equals(False)
-    expect(tt.is_grad_enabled(), "recording after the call").equals(True, why="back as it was before")
-
-
-# differences
-
-
-@exercise(
-    "differences",
-    points=2,
-    torch=False,
-    hints=(
-        "Move one number of x a little up and a little down, and look at every number of the output.",
-        "`x.array.reshape(-1)` is a view of x's numbers in one row, so writing to it moves x. Put the number back after.",
-        "Each element of x gives one column: the flattened output above, minus the one below, divided by 2 eps. "
-        "Copy outputs: one may be a view of x. `np.stack(columns, axis=1)` at the end, all inside `with no_grad():`.",
-    ),
-)
-def test_differences_of_a_square(tt, expect):
-    x = leaf(tt, [1.5, -2.0, 3.0], "float64")
-    got = tt.autograd.differences(lambda a: a * a, (x,), x, 0, EPS)
-    why = "one row for each output, one column for each element of x: output i moves only with x i, by 2 x"
-    expect(got, "differences of a * a at [1.5, -2, 3]").equals(np.diag([3.0, -4.0, 6.0]), why=why, rtol=1e-5, atol=1e-7)
-
-
-@exercise("differences", torch=False)
-def test_differences_have_rows_of_outputs(tt, expect):
-    x = leaf(tt, [2.0, -1.0], "float64")
-    c = tt.tensor(np.array([[3.0], [5.0], [-7.0]]))
-    got = tt.autograd.differences(lambda c, a: c * a, (c, x), x, 0, EPS)
-    want = np.array([[3, 0], [0, 3], [5, 0], [0, 5], [-7, 0], [0, -7]], np.float64)
-    why = "6 outputs and 2 elements of x: 6 rows, 2 columns"
-    expect(got, "differences of c * x, shapes (3, 1) and (2,), for x").equals(want, why=why, rtol=1e-5, atol=1e-7)
-
-
-@exercise("differences", torch=False)
-def test_differences_put_x_back(tt, expect):
-    x, modes = leaf(tt, [2.0, -1.0], "float64"), []
-
-    def function(a):
-        modes.append(tt.is_grad_enabled())
-        return a.exp()
-
-    with expect.unchanged(x, "x after differences", why="put every number back before the next one moves"):
-        tt.autograd.differences(function, (x,), x, 0, EPS)
-    expect(any(modes), "was func recorded").equals(False, why="nobody walks back through these calls: use no_grad")
-    got = tt.autograd.differences(lambda a: a.reshape(2), (x,), x, 0, EPS)
-    why = "this output is a view of x: copy it before x moves again"
-    expect(got, "differences of a view of x").equals(np.eye(2), why=why, rtol=1e-5, atol=1e-7)
-
-
-@exercise("differences", torch=False)
-def test_differences_of_a_chosen_output(tt, expect):
-    x = leaf(tt, [2.0], "float64")
-    got = tt.autograd.differences(lambda a: (a, a * 3), (x,), x, 1, EPS)
-    expect(got, "differences of output 1 of (a, 3 a)").equals(np.array([[3.0]]), why="`number` says which output", rtol=1e-5)
 
 
 # MatMul.backward
@@ -963,7 +854,9 @@ def test_matmul_vectors(tt, expect):
     why = "a vector on the left counts as one row: g is a row too"
     b = CUBE[0]
     g = spread((5,))
-    gives(tt, expect, "a @ b, shapes (3,) and (3, 5)", lambda a, b: a @ b, (A[0], b), g, (b @ g, np.outer(A[0], g)), why)
+    gives(
+        tt, expect, "a @ b, shapes (3,) and (3, 5)", lambda a, b: a @ b, (A[0], b), g, (b @ g, np.outer(A[0], g)), why
+    )
     why = "two vectors give one number: each gets g times the other"
     gives(tt, expect, "a @ b, shapes (3,) and (3,)", lambda a, b: a @ b, (A[0], B[0]), 2.0, (2 * B[0], 2 * A[0]), why)
 
@@ -987,7 +880,11 @@ def test_matmul_only_what_is_wanted(tt, expect):
 
 test_matmul_hands_off = hands_off("MatMul.backward", "a @ b", lambda tt: lambda a, b: a @ b, A, CUBE[0])
 test_matmul_differences = differs(
-    "MatMul.backward", "a @ b, batches (2, 3, 5) and (2, 5, 3)", lambda tt: lambda a, b: a @ b, CUBE, CUBE.reshape(2, 5, 3)
+    "MatMul.backward",
+    "a @ b, batches (2, 3, 5) and (2, 5, 3)",
+    lambda tt: lambda a, b: a @ b,
+    CUBE,
+    CUBE.reshape(2, 5, 3),
 )
 
 
@@ -1086,7 +983,9 @@ def test_max_over_dims(tt, expect):
     g = np.array([[10.0, 20.0, 30.0]])
     want = ([[0, 0, 30], [10, 20, 0]],)
     why = "keepdim=True: g has the dimension already"
-    gives(tt, expect, "a.max(dim=0, keepdim=True).values", lambda a: a.max(dim=0, keepdim=True).values, (A,), g, want, why)
+    gives(
+        tt, expect, "a.max(dim=0, keepdim=True).values", lambda a: a.max(dim=0, keepdim=True).values, (A,), g, want, why
+    )
     why = "over a dim the first of equal elements gets all of g"
     gives(tt, expect, "a.max(dim=0).values of [3, 3]", lambda a: a.max(dim=0).values, ([3, 3],), 5.0, ([5, 0],), why)
 
@@ -1249,7 +1148,16 @@ def test_where_broadcasts_back(tt, expect):
     c = tt.tensor([[True], [False]])
     why = "a was stretched over the rows, and the second row did not choose it"
     want = (G[0], [[0.0, 0, 0], G[1]])
-    gives(tt, expect, "tt.where(c, a, b), shapes (2, 1), (3,), (2, 3)", lambda a, b: tt.where(c, a, b), (A[0], B), G, want, why)
+    gives(
+        tt,
+        expect,
+        "tt.where(c, a, b), shapes (2, 1), (3,), (2, 3)",
+        lambda a, b: tt.where(c, a, b),
+        (A[0], B),
+        G,
+        want,
+        why,
+    )
 
 
 @exercise("Where.backward")
@@ -1257,7 +1165,16 @@ def test_where_infinite_gradient(tt, expect):
     c = tt.tensor([True, False])
     why = "what was not chosen gets 0, even where g is inf (0 * inf is nan)"
     want = ([np.inf, 0.0], [0.0, np.inf])
-    gives(tt, expect, "tt.where(c, a, b), g = [inf, inf]", lambda a, b: tt.where(c, a, b), ([1, 2], [3, 4]), [np.inf, np.inf], want, why)
+    gives(
+        tt,
+        expect,
+        "tt.where(c, a, b), g = [inf, inf]",
+        lambda a, b: tt.where(c, a, b),
+        ([1, 2], [3, 4]),
+        [np.inf, np.inf],
+        want,
+        why,
+    )
 
 
 test_where_hands_off = hands_off(
@@ -1291,8 +1208,61 @@ test_relu_differences = differs("ReLU.backward", "relu(a * b)", lambda tt: lambd
 
 
 @exercise(
+    "LeakyReLU.backward",
+    hints=(
+        "As ReLU, but the left side has a slope, too.",
+        "Right of 0 the slope is 1, elsewhere `ctx.options['negative_slope']`. a is in `ctx.inputs`.",
+        "`np.where` chooses between g and g times the slope.",
+    ),
+)
+def test_leaky_relu_two_slopes(tt, expect):
+    why = "the slope is 1 where a is positive and negative_slope elsewhere"
+    gives(
+        tt,
+        expect,
+        "leaky_relu(a, 0.25)",
+        lambda a: F(tt).leaky_relu(a, 0.25),
+        (A,),
+        G,
+        (G * np.where(A > 0, 1, 0.25),),
+        why,
+    )
+
+
+@exercise("LeakyReLU.backward")
+def test_leaky_relu_at_zero(tt, expect):
+    why = "0 belongs to the left side"
+    call = "leaky_relu(a, 0.5) of [0, -1, 2]"
+    gives(
+        tt,
+        expect,
+        call,
+        lambda a: F(tt).leaky_relu(a, 0.5),
+        ([0.0, -1.0, 2.0],),
+        [3.0, 5.0, 7.0],
+        ([1.5, 2.5, 7],),
+        why,
+    )
+
+
+@exercise("LeakyReLU.backward")
+def test_leaky_relu_default(tt, expect):
+    why = "the slope on the left is the option negative_slope, 0.01 unless something else was asked for"
+    gives(tt, expect, "leaky_relu(a)", lambda a: F(tt).leaky_relu(a), (A,), G, (G * np.where(A > 0, 1, 0.01),), why)
+
+
+test_leaky_relu_hands_off = hands_off("LeakyReLU.backward", "leaky_relu(a)", lambda tt: F(tt).leaky_relu, A)
+test_leaky_relu_differences = differs(
+    "LeakyReLU.backward", "leaky_relu(a * b, 0.3)", lambda tt: lambda a, b: F(tt).leaky_relu(a * b, 0.3), A, B[0]
+)
+
+
+@exercise(
     "Sigmoid.backward",
-    hints=("The slope can be written with the output alone.", "g * out * (1 - out), out = `ctx.output`; do not change out."),
+    hints=(
+        "The slope can be written with the output alone.",
+        "g * out * (1 - out), out = `ctx.output`; do not change out.",
+    ),
 )
 def test_sigmoid_slope(tt, expect):
     out = 1 / (1 + np.exp(-A))
@@ -1315,7 +1285,9 @@ test_sigmoid_differences = differs("Sigmoid.backward", "a.sigmoid()", lambda tt:
     hints=("The slope is 1 in the middle and falls to 0: write it with the output.", "g * (1 - out * out)."),
 )
 def test_tanh_slope(tt, expect):
-    gives(tt, expect, "a.tanh()", lambda a: a.tanh(), (A / 3,), G, (G * (1 - np.tanh(A / 3) ** 2),), "1 - out^2, times g")
+    gives(
+        tt, expect, "a.tanh()", lambda a: a.tanh(), (A / 3,), G, (G * (1 - np.tanh(A / 3) ** 2),), "1 - out^2, times g"
+    )
 
 
 @exercise("Tanh.backward")
@@ -1344,7 +1316,9 @@ def test_gelu_slope(tt, expect):
 
 @exercise("GELU.backward")
 def test_gelu_far_out(tt, expect):
-    gives(tt, expect, "gelu(a) at -30, 30", F(tt).gelu, ([-30, 30],), [3, 5], ([0, 5],), "0 on the left, 1 on the right")
+    gives(
+        tt, expect, "gelu(a) at -30, 30", F(tt).gelu, ([-30, 30],), [3, 5], ([0, 5],), "0 on the left, 1 on the right"
+    )
 
 
 test_gelu_hands_off = hands_off("GELU.backward", "gelu(a)", lambda tt: F(tt).gelu, A)
@@ -1352,6 +1326,35 @@ test_gelu_differences = differs("GELU.backward", "gelu(a)", lambda tt: F(tt).gel
 test_gelu_tanh_differences = differs(
     "GELU.backward", 'gelu(a, approximate="tanh")', lambda tt: lambda a: F(tt).gelu(a, approximate="tanh"), A / 2
 )
+
+
+@exercise(
+    "SiLU.backward",
+    hints=(
+        "The product rule again: a times sigmoid(a), and you know the slope of the sigmoid.",
+        "s + a * s * (1 - s), with s in `ctx.sigmoid`; times g.",
+    ),
+)
+def test_silu_slope(tt, expect):
+    s = 1 / (1 + np.exp(-A))
+    why = "the product rule: s + a * s * (1 - s), s = sigmoid(a)"
+    gives(tt, expect, "silu(a)", F(tt).silu, (A,), G, (G * (s + A * s * (1 - s)),), why)
+
+
+@exercise("SiLU.backward")
+def test_silu_at_zero(tt, expect):
+    gives(tt, expect, "silu(a) at 0", F(tt).silu, ([0.0],), [7.0], ([3.5],), "at 0 the slope is sigmoid(0), one half")
+
+
+@exercise("SiLU.backward")
+def test_silu_far_out(tt, expect):
+    gives(
+        tt, expect, "silu(a) at -80, 80", F(tt).silu, ([-80, 80],), [3, 5], ([0, 5],), "0 on the left, 1 on the right"
+    )
+
+
+test_silu_hands_off = hands_off("SiLU.backward", "silu(a)", lambda tt: F(tt).silu, A)
+test_silu_differences = differs("SiLU.backward", "silu(a)", lambda tt: F(tt).silu, CUBE)
 
 
 @exercise(
@@ -1376,13 +1379,18 @@ def test_softmax_of_equal_gradients(tt, expect):
 
 
 test_softmax_hands_off = hands_off("Softmax.backward", "softmax(a, 1)", lambda tt: lambda a: F(tt).softmax(a, dim=1), A)
-test_softmax_differences = differs("Softmax.backward", "softmax(a, dim=1)", lambda tt: lambda a: F(tt).softmax(a, dim=1), CUBE)
+test_softmax_differences = differs(
+    "Softmax.backward", "softmax(a, dim=1)", lambda tt: lambda a: F(tt).softmax(a, dim=1), CUBE
+)
 
 
 @exercise(
     "LogSoftmax.backward",
     points=2,
-    hints=("out = a - log(sum of e^a). What does each part give?", "g - e^out * (sum of g over dim), the sum with keepdims."),
+    hints=(
+        "out = a - log(sum of e^a). What does each part give?",
+        "g - e^out * (sum of g over dim), the sum with keepdims.",
+    ),
 )
 def test_log_softmax_slope(tt, expect):
     want = G - SOFT * G.sum(1, keepdims=True)
@@ -1395,7 +1403,16 @@ def test_log_softmax_one_class(tt, expect):
     want = np.array([[1.0, 0, 0], [0, 0, 0]]) - SOFT * [[1.0], [0.0]]
     why = "one class wanted: 1 at the class, minus the probabilities; a row without gradient gets none"
     g = [[1, 0, 0], [0, 0, 0]]
-    gives(tt, expect, "log_softmax(a, dim=1), g only at [0, 0]", lambda a: F(tt).log_softmax(a, dim=1), (A,), g, (want,), why)
+    gives(
+        tt,
+        expect,
+        "log_softmax(a, dim=1), g only at [0, 0]",
+        lambda a: F(tt).log_softmax(a, dim=1),
+        (A,),
+        g,
+        (want,),
+        why,
+    )
 
 
 test_log_softmax_hands_off = hands_off(
@@ -1412,7 +1429,10 @@ test_log_softmax_differences = differs(
 @exercise(
     "LogSumExp.backward",
     points=2,
-    hints=("How much does each element move the result? The largest nearly by 1.", "g * e^(a - out): restore the dims of both."),
+    hints=(
+        "How much does each element move the result? The largest nearly by 1.",
+        "g * e^(a - out): restore the dims of both.",
+    ),
 )
 def test_logsumexp_slope(tt, expect):
     g = np.array([2.0, -3.0])
@@ -1433,6 +1453,71 @@ test_logsumexp_differences = differs(
 )
 
 
+# NLL.rows_grad
+
+
+@exercise(
+    "NLL.rows_grad",
+    hints=(
+        "The loss of a row is minus one of its numbers. What happens when one of the others moves?",
+        "Zeros, and at each row's class -scale times its weight. `ctx.pick(out)` is the index of these places.",
+        "C is the second size of `ctx.shapes[0]`, or its only one: `[min(len(shape) - 1, 1)]`; n is `len(ctx.index)`.",
+    ),
+)
+def test_nll_slope(tt, expect):
+    target = tt.tensor([2, 0])
+    why = "only the number at the class has a part in the loss: -1 there, 0 elsewhere, divided by the number of rows"
+    want = ([[0, 0, -3.0], [-3.0, 0, 0]],)
+    gives(tt, expect, "nll_loss(a, [2, 0])", lambda a: F(tt).nll_loss(a, target), (A,), 6.0, want, why)
+
+
+@exercise("NLL.rows_grad")
+def test_nll_weights(tt, expect):
+    target, weight = tt.tensor([2, 0]), tt.tensor([0.5, 3.0, 2.0])
+    why = "each row counts as often as the weight of its class says"
+    call = 'nll_loss(a, [2, 0], weight, reduction="none")'
+    g, want = [5.0, 7.0], ([[0, 0, -10.0], [-3.5, 0, 0]],)
+    gives(tt, expect, call, lambda a: F(tt).nll_loss(a, target, weight, reduction="none"), (A,), g, want, why)
+
+
+@exercise("NLL.rows_grad")
+def test_nll_shapes(tt, expect):
+    why = "a row whose target is ignored moves nothing"
+    call = "nll_loss(a, [-100, 1])"
+    gives(
+        tt,
+        expect,
+        call,
+        lambda a: F(tt).nll_loss(a, tt.tensor([-100, 1])),
+        (A,),
+        2.0,
+        ([[0, 0, 0], [0, -2.0, 0]],),
+        why,
+    )
+    why = "a single row has the shape (C,): its only size is the number of classes"
+    gives(
+        tt,
+        expect,
+        "nll_loss(a, 1), shape (3,)",
+        lambda a: F(tt).nll_loss(a, tt.tensor(1)),
+        (A[0],),
+        2.0,
+        ([0, -2, 0],),
+        why,
+    )
+
+
+test_nll_hands_off = hands_off(
+    "NLL.rows_grad", "nll_loss(a, [2, 0])", lambda tt: lambda a: F(tt).nll_loss(a, tt.tensor([2, 0])), A
+)
+test_nll_differences = differs(
+    "NLL.rows_grad",
+    "nll_loss(a, target), shapes (2, 3, 5) and (2, 5)",
+    lambda tt: lambda a: F(tt).nll_loss(a, tt.tensor([[0, 2, 1, 1, 0], [2, 2, 0, 1, 1]])),
+    CUBE,
+)
+
+
 # CrossEntropy.rows_grad
 
 
@@ -1449,7 +1534,16 @@ def test_cross_entropy_slope(tt, expect):
     target = tt.tensor([2, 0])
     one = np.array([[0, 0, 1.0], [1.0, 0, 0]])
     why = "softmax - 1 at the class, divided by the number of rows"
-    gives(tt, expect, "cross_entropy(a, [2, 0])", lambda a: F(tt).cross_entropy(a, target), (A,), 6.0, (3 * (SOFT - one),), why)
+    gives(
+        tt,
+        expect,
+        "cross_entropy(a, [2, 0])",
+        lambda a: F(tt).cross_entropy(a, target),
+        (A,),
+        6.0,
+        (3 * (SOFT - one),),
+        why,
+    )
 
 
 @exercise("CrossEntropy.rows_grad")
@@ -1471,7 +1565,10 @@ def test_cross_entropy_ignored(tt, expect):
 
 
 test_cross_entropy_hands_off = hands_off(
-    "CrossEntropy.rows_grad", "cross_entropy(a, [2, 0])", lambda tt: lambda a: F(tt).cross_entropy(a, tt.tensor([2, 0])), A
+    "CrossEntropy.rows_grad",
+    "cross_entropy(a, [2, 0])",
+    lambda tt: lambda a: F(tt).cross_entropy(a, tt.tensor([2, 0])),
+    A,
 )
 test_cross_entropy_differences = differs(
     "CrossEntropy.rows_grad",
@@ -1479,6 +1576,354 @@ test_cross_entropy_differences = differs(
     lambda tt: lambda a: F(tt).cross_entropy(a, tt.tensor([1, 4, 0]), reduction="none"),
     CUBE[0],
 )
+
+
+# BinaryCrossEntropy.backward
+
+
+@exercise(
+    "BinaryCrossEntropy.backward",
+    points=2,
+    hints=(
+        "For a: the slopes of -t log(a) and of -(1 - t) log(1 - a), brought to one denominator.",
+        "(a - t) / (a * (1 - a)), the denominator at least 1e-12. For t: log(1 - a) - log(a). Each times g.",
+        "None for t unless `ctx.needs_input_grad[1]`: mostly the truth is a constant.",
+    ),
+)
+def test_bce_slope(tt, expect):
+    a, t, g = np.array([0.25, 0.5, 0.875]), np.array([1.0, 0.25, 0.0]), np.array([2.0, -3.0, 1.0])
+    why = "(a - t) / (a * (1 - a)), times g"
+    truth = tt.tensor(f32(t))
+    call = 'binary_cross_entropy(a, t, reduction="none")'
+    want = (g * (a - t) / (a * (1 - a)),)
+    gives(tt, expect, call, lambda a: F(tt).binary_cross_entropy(a, truth, reduction="none"), (a,), g, want, why)
+
+
+@exercise("BinaryCrossEntropy.backward")
+def test_bce_sure_and_wrong(tt, expect):
+    why = "a = 0 and t = 1: a * (1 - a) counts as 1e-12 at least, so the gradient is large and finite"
+    call = 'binary_cross_entropy(a, t, reduction="sum") at a = 0, 1'
+    truth = tt.tensor([1.0, 1.0])
+    g = 0.5
+    gives(
+        tt,
+        expect,
+        call,
+        lambda a: F(tt).binary_cross_entropy(a, truth, reduction="sum"),
+        ([0.0, 1.0],),
+        g,
+        ([-5e11, 0],),
+        why,
+    )
+
+
+@exercise("BinaryCrossEntropy.backward")
+def test_bce_soft_truth(tt, expect):
+    a, t, g = np.array([0.25, 0.5]), np.array([0.75, 0.25]), np.array([2.0, -3.0])
+    why = "for the truth: log(1 - a) - log(a), times g"
+    want = (g * (a - t) / (a * (1 - a)), g * (np.log(1 - a) - np.log(a)))
+    call = 'binary_cross_entropy(a, t, reduction="none"), t wants a gradient'
+    gives(tt, expect, call, lambda a, t: F(tt).binary_cross_entropy(a, t, reduction="none"), (a, t), g, want, why)
+
+
+test_bce_hands_off = hands_off(
+    "BinaryCrossEntropy.backward",
+    "binary_cross_entropy(a, t)",
+    lambda tt: lambda a: F(tt).binary_cross_entropy(a, tt.tensor([0.0, 1.0]), reduction="none"),
+    np.array([0.25, 0.5]),
+)
+test_bce_differences = differs(
+    "BinaryCrossEntropy.backward",
+    'binary_cross_entropy(a, t, reduction="none")',
+    lambda tt: lambda a, t: F(tt).binary_cross_entropy(a, t, reduction="none"),
+    np.array([0.25, 0.5, 0.9]),
+    np.array([0.5, 1.0, 0.125]),
+)
+
+
+# _Mode.__enter__
+
+
+def restores(check):
+    """Whatever the answer does to the grad mode ends with this check."""
+
+    @functools.wraps(check)
+    def wrapper(tt, expect):
+        try:
+            check(tt, expect)
+        finally:
+            if graph_of(tt):
+                graph_of(tt).GradMode.enabled, graph_of(tt).GradMode.inference = True, False
+            else:
+                tt.set_grad_enabled(True)
+
+    return wrapper
+
+
+@exercise(
+    "_Mode.__enter__",
+    hints=(
+        "What must be remembered, so that the end of the block can put it back?",
+        "`self.before` takes both values of GradMode: enabled and inference. Then both are set from self.",
+        "`GradMode.enabled, GradMode.inference = self.enabled, self.inference`, after the note.",
+    ),
+)
+@restores
+def test_enter_switches_recording_off(tt, expect):
+    x = leaf(tt, A)
+    switch = tt.no_grad()
+    try:
+        switch.__enter__()
+        inside, y = tt.is_grad_enabled(), x * 2
+    finally:
+        if graph_of(tt):
+            graph_of(tt).GradMode.enabled, graph_of(tt).GradMode.inference = True, False
+        else:
+            tt.set_grad_enabled(True)
+    expect(inside, "tt.is_grad_enabled() inside tt.no_grad()").equals(False, why="set GradMode.enabled to self.enabled")
+    expect(y.requires_grad, "(x * 2).requires_grad inside tt.no_grad()").equals(False, why="nothing is recorded there")
+
+
+@exercise("_Mode.__enter__", torch=False)
+@restores
+def test_enter_notes_what_was(tt, expect):
+    grad_mode = graph_of(tt).GradMode
+    first, second = tt.no_grad(), tt.enable_grad()
+    try:
+        first.__enter__()
+        second.__enter__()
+        now = grad_mode.enabled
+    finally:
+        grad_mode.enabled, grad_mode.inference = True, False
+    why = "note GradMode as it is before you change it, both of its values"
+    expect(getattr(first, "before", None), "before of the outer no_grad()").equals((True, False), why=why)
+    expect(getattr(second, "before", None), "before of the inner enable_grad()").equals((False, False), why=why)
+    expect(now, "GradMode.enabled inside enable_grad() inside no_grad()").equals(True, why="the innermost block counts")
+
+
+@exercise("_Mode.__enter__", torch=False)
+@restores
+def test_enter_sets_inference(tt, expect):
+    grad_mode = graph_of(tt).GradMode
+    try:
+        tt.inference_mode().__enter__()
+        now = grad_mode.enabled, grad_mode.inference
+    finally:
+        grad_mode.enabled, grad_mode.inference = True, False
+    expect(now, "GradMode's (enabled, inference) inside inference_mode()").equals(
+        (False, True), why="set both from self"
+    )
+
+
+# _Mode.__exit__
+
+
+@exercise(
+    "_Mode.__exit__",
+    hints=(
+        "Not True: as it was before.",
+        "`self.before` holds the pair that __enter__ noted. Return nothing: a true value would swallow errors.",
+    ),
+)
+@restores
+def test_exit_puts_back(tt, expect):
+    with tt.no_grad():
+        pass
+    expect(tt.is_grad_enabled(), "tt.is_grad_enabled() after a no_grad() block").equals(
+        True, why="back as it was before"
+    )
+    x = leaf(tt, A)
+    why = "recording goes on after the block"
+    expect((x * 2).requires_grad, "(x * 2).requires_grad after a no_grad() block").equals(True, why=why)
+
+
+@exercise("_Mode.__exit__", points=2)
+@restores
+def test_exit_nested(tt, expect):
+    with tt.no_grad():
+        with tt.enable_grad():
+            inner = tt.is_grad_enabled()
+        outer = tt.is_grad_enabled()
+    expect(inner, "recording in enable_grad() inside no_grad()").equals(True, why="the innermost block counts")
+    why = "the end of an inner block puts back what was before it, which is not always True"
+    if outer and graph_of(tt):
+        graph_of(tt).GradMode.enabled = True
+    expect(outer, "recording after an inner block, still inside no_grad()").equals(False, why=why)
+
+
+@exercise("_Mode.__exit__")
+@restores
+def test_exit_after_an_error(tt, expect):
+    why = "an error inside the block goes on to the caller: __exit__ returns nothing"
+    with expect.raises(KeyError, call="with tt.no_grad(): raise KeyError", why=why):
+        with tt.no_grad():
+            raise KeyError
+    expect(tt.is_grad_enabled(), "recording after a block that raised").equals(
+        True, why="an error puts the mode back, too"
+    )
+
+
+@exercise("_Mode.__exit__")
+@restores
+def test_exit_of_a_decorator(tt, expect):
+    x = leaf(tt, A)
+
+    @tt.no_grad()
+    def double(a):
+        return a * 2
+
+    expect(double(x).requires_grad, "requires_grad of what a @tt.no_grad() function returns").equals(False)
+    expect(tt.is_grad_enabled(), "recording after the call").equals(True, why="back as it was before")
+
+
+# differences
+
+
+@exercise(
+    "differences",
+    points=2,
+    torch=False,
+    hints=(
+        "Move one number of x a little up and a little down, and look at every number of the output.",
+        "`x.array.reshape(-1)` is a view of x's numbers in one row, so writing to it moves x. Put the number back after.",
+        "Each element of x gives one column: the flattened output above, minus the one below, divided by 2 eps. "
+        "Copy outputs: one may be a view of x. `np.stack(columns, axis=1)` at the end, all inside `with no_grad():`.",
+    ),
+)
+def test_differences_of_a_square(tt, expect):
+    x = leaf(tt, [1.5, -2.0, 3.0], "float64")
+    got = tt.autograd.differences(lambda a: a * a, (x,), x, 0, EPS)
+    why = "one row for each output, one column for each element of x: output i moves only with x i, by 2 x"
+    expect(got, "differences of a * a at [1.5, -2, 3]").equals(np.diag([3.0, -4.0, 6.0]), why=why, rtol=1e-5, atol=1e-7)
+
+
+@exercise("differences", torch=False)
+def test_differences_have_rows_of_outputs(tt, expect):
+    x = leaf(tt, [2.0, -1.0], "float64")
+    c = tt.tensor(np.array([[3.0], [5.0], [-7.0]]))
+    got = tt.autograd.differences(lambda c, a: c * a, (c, x), x, 0, EPS)
+    want = np.array([[3, 0], [0, 3], [5, 0], [0, 5], [-7, 0], [0, -7]], np.float64)
+    why = "6 outputs and 2 elements of x: 6 rows, 2 columns"
+    expect(got, "differences of c * x, shapes (3, 1) and (2,), for x").equals(want, why=why, rtol=1e-5, atol=1e-7)
+
+
+@exercise("differences", torch=False)
+def test_differences_put_x_back(tt, expect):
+    x, modes = leaf(tt, [2.0, -1.0], "float64"), []
+
+    def function(a):
+        modes.append(tt.is_grad_enabled())
+        return a.exp()
+
+    with expect.unchanged(x, "x after differences", why="put every number back before the next one moves"):
+        tt.autograd.differences(function, (x,), x, 0, EPS)
+    expect(any(modes), "was func recorded").equals(False, why="nobody walks back through these calls: use no_grad")
+    got = tt.autograd.differences(lambda a: a.reshape(2), (x,), x, 0, EPS)
+    why = "this output is a view of x: copy it before x moves again"
+    expect(got, "differences of a view of x").equals(np.eye(2), why=why, rtol=1e-5, atol=1e-7)
+
+
+@exercise("differences", torch=False)
+def test_differences_of_a_chosen_output(tt, expect):
+    x = leaf(tt, [2.0], "float64")
+    got = tt.autograd.differences(lambda a: (a, a * 3), (x,), x, 1, EPS)
+    expect(got, "differences of output 1 of (a, 3 a)").equals(
+        np.array([[3.0]]), why="`number` says which output", rtol=1e-5
+    )
+
+
+# gradcheck
+
+
+def planted(tt, slope):
+    """a * a with a backward that says g * slope(a)."""
+
+    class Planted(tt.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a * a
+
+        @staticmethod
+        def backward(ctx, g):
+            (a,) = ctx.saved_tensors
+            return g * slope(a)
+
+    return Planted.apply
+
+
+@exercise(
+    "gradcheck",
+    points=2,
+    hints=(
+        "Two tables for each pair of an output and an input, one made by differences, one by backward. When do they agree?",
+        "Loop over `enumerate(as_tuple(func(*inputs)))`, and inside over the inputs that are tensors with requires_grad.",
+        "`close = np.isclose(jacobian(out, x), differences(func, inputs, x, number, eps), rtol, atol)`; an output that "
+        "does not require grad is left out. Not all close: raise or return False. At the end: True.",
+    ),
+)
+def test_gradcheck_right(tt, expect):
+    x, y = leaf(tt, [1.5, -2.0], "float64"), leaf(tt, [0.5, 3.0], "float64")
+    got = tt.autograd.gradcheck(lambda a, b: (a * a / b).exp(), (x, y))
+    expect(got, "gradcheck of exp(a * a / b)").equals(True, why="both gradients are right")
+    expect(tt.autograd.gradcheck(planted(tt, lambda a: 2 * a), x), "gradcheck(f, x), one input without a tuple").equals(
+        True
+    )
+
+
+@exercise("gradcheck", points=2)
+def test_gradcheck_finds_a_wrong_gradient(tt, expect):
+    x = leaf(tt, [1.5, -2.0], "float64")
+    why = "backward says 3 a where 2 a is right"
+    with expect.raises(
+        RuntimeError, call="gradcheck of a * a whose backward says g * 3 a", mentions=("Jacobian",), why=why
+    ):
+        tt.autograd.gradcheck(planted(tt, lambda a: 3 * a), (x,))
+    got = tt.autograd.gradcheck(planted(tt, lambda a: 3 * a), (x,), raise_exception=False)
+    expect(got, "the same with raise_exception=False").equals(False, why=why)
+
+
+@exercise("gradcheck", points=2)
+def test_gradcheck_looks_everywhere(tt, expect):
+    x, y = leaf(tt, [1.5, -2.0], "float64"), leaf(tt, [0.5, 3.0], "float64")
+    right, wrong = planted(tt, lambda a: 2 * a), planted(tt, lambda a: 2 * a + 0.01)
+    why = "the first input's gradient is right, the second one's is not: check every input"
+    got = tt.autograd.gradcheck(lambda a, b: right(a) + wrong(b), (x, y), raise_exception=False)
+    expect(got, "gradcheck of right(a) + wrong(b)").equals(False, why=why)
+    why = "the first output's gradient is right, the second one's is not: check every output"
+    got = tt.autograd.gradcheck(lambda a: (right(a), wrong(a)), (x,), raise_exception=False)
+    expect(got, "gradcheck of (right(a), wrong(a))").equals(False, why=why)
+    steep = planted(tt, lambda a: (a < 0) * 0.001 + 2 * a)
+    why = "one wrong element is enough: all of them must be close"
+    z = leaf(tt, [1.5, -0.1, 2.0], "float64")
+    expect(tt.autograd.gradcheck(steep, (z,), raise_exception=False), "gradcheck, one element of three wrong").equals(
+        False, why=why
+    )
+
+
+@exercise("gradcheck")
+def test_gradcheck_leaves_constants_out(tt, expect):
+    x, c = leaf(tt, [1.5, -2.0], "float64"), tt.tensor(np.array([3.0, 4.0]))
+    why = "a constant, and a number, have no gradient to check"
+    expect(tt.autograd.gradcheck(lambda c, a: c * a * a, (c, x)), "gradcheck(f, (c, x))").equals(True, why=why)
+    why = "nothing to check is a mistake of the caller, not a success"
+    with expect.raises(ValueError, call="gradcheck(f, (c,)), c without requires_grad", why=why):
+        tt.autograd.gradcheck(lambda a: a * a, (c,))
+
+
+@exercise("gradcheck")
+def test_gradcheck_tolerances(tt, expect):
+    x = leaf(tt, [1.5, -2.0], "float64")
+    off = planted(tt, lambda a: 2 * a + 0.01)
+    why = "atol and rtol say how close is close enough: 0.01 off is fine with atol=0.1"
+    got = tt.autograd.gradcheck(off, (x,), atol=0.1, raise_exception=False)
+    expect(got, "gradcheck(f, (x,), atol=0.1), f 0.01 off").equals(True, why=why)
+    got = tt.autograd.gradcheck(off, (x,), rtol=0.1, raise_exception=False)
+    expect(got, "gradcheck(f, (x,), rtol=0.1), f 0.01 off").equals(True, why=why)
+    cube = lambda a: a * a * a  # noqa: E731
+    why = "eps is the nudge: a large one makes differences of a curve coarse"
+    got = tt.autograd.gradcheck(cube, (x,), eps=0.5, raise_exception=False)
+    expect(got, "gradcheck(a * a * a, (x,), eps=0.5)").equals(False, why=why)
 
 
 # add_hook
@@ -1550,7 +1995,9 @@ def test_retain_keeps_the_gradient_of_the_middle(tt, expect):
     y = x * 2
     y.retain_grad()
     back("(y * 3).backward(g)", y * 3, tt.tensor(f32(G)), "keep must return the gradient, so that it goes on")
-    expect(y.grad, "y.grad after y.retain_grad()").equals(f32(3 * G), why="the gradient that arrived at y is kept in y.grad")
+    expect(y.grad, "y.grad after y.retain_grad()").equals(
+        f32(3 * G), why="the gradient that arrived at y is kept in y.grad"
+    )
     expect(x.grad, "x.grad").equals(f32(6 * G), why="and it goes on: keep returns it")
 
 
@@ -1630,7 +2077,9 @@ def test_checkpoint_runs_again_once(tt, expect):
     y = checkpoint(tt, f, x)
     back("checkpoint(f, x).backward(g)", y, tt.tensor(f32(G)))
     expect(x.grad, "x.grad").equals(f32(2 * A * G), why="f is a * a")
-    expect(modes, "calls of f, with recording on or off").equals([True, True], why="once forward, once more in backward")
+    expect(modes, "calls of f, with recording on or off").equals(
+        [True, True], why="once forward, once more in backward"
+    )
 
 
 @exercise("_Checkpoint.backward", torch=False)
@@ -1646,7 +2095,9 @@ def test_checkpoint_repeats_random_numbers(tt, expect):
     why = "the second run must draw the numbers of the first: set the generator's state to self.state"
     expect(x.grad, "x.grad").equals(factors * f32(G), why=why)
     why = "the program's own random numbers go on as if nothing had happened: put the state back"
-    expect([after, later], "random numbers before and after backward").equals([tt.rand(2).tolist(), tt.rand(2).tolist()], why=why)
+    expect([after, later], "random numbers before and after backward").equals(
+        [tt.rand(2).tolist(), tt.rand(2).tolist()], why=why
+    )
 
 
 @exercise("_Checkpoint.backward")

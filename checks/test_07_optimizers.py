@@ -142,12 +142,14 @@ def peak_bytes(function):
         tracemalloc.stop()
 
 
-def allocates_little(call, function, one_array):
-    """The second call of `function` may not allocate an array as large as the parameter."""
-    peak = peak_bytes(function)
-    if peak >= one_array:
+def allocates_little(tt, call, function):
+    """The second call of `function` may not allocate an array, not even one of a block's size."""
+    peak, block = peak_bytes(function), 4 * parts(tt).BLOCK
+    if peak >= block // 2:
         why = "a step that makes new arrays pays for them each time: write into `scratch` with out=, block by block"
-        raise CheckFailed(call, f"less memory than one array of the parameter's size ({one_array} bytes)",
+        if peak < 2 * block:
+            why += "; one of the operations has no out= and makes a new array for every block"
+        raise CheckFailed(call, f"no new arrays, not even of one block ({block} bytes in float32)",
                           f"{peak} bytes at the peak", "", why)  # fmt: skip
 
 
@@ -525,6 +527,9 @@ def test_direction_dampens(tt, expect):
     want = running(0.75, 0.25)
     why = "b = momentum b + (1 - dampening) g from the second step on"
     directions(tt, expect, want, want, why, momentum=0.75, dampening=0.25)
+    want = running(0.75, 1.0)
+    why = "dampening 1 leaves nothing of a new gradient: from the second step on b only fades"
+    directions(tt, expect, want, want, why, momentum=0.75, dampening=1)
 
 
 @exercise("SGD.direction", points=2, torch=False)
@@ -533,6 +538,21 @@ def test_direction_looks_ahead(tt, expect):
     want = [grad + 0.75 * b for grad, b in zip(GRADS, buffers, strict=True)]
     why = "nesterov: the direction is g + momentum b with the new b, and b itself is stored as without nesterov"
     directions(tt, expect, want, buffers, why, momentum=0.75, nesterov=True)
+
+
+@exercise("SGD.direction", torch=False)
+def test_direction_writes_into_out(tt, expect):
+    grad, buffer, out = (np.full(100_000, value, np.float32) for value in (0.5, 2.0, 99.0))
+    got = parts(tt).SGD.direction(grad, buffer, False, 0.75, 0, True, out)
+    why = "nesterov's direction is neither grad nor b, so it needs an array, and out is there for it"
+    expect(got, "SGD.direction(grad, buffer, False, 0.75, 0, nesterov=True, out=out)").shares_memory_with(out, why=why)
+    for dampening, nesterov in ((0, False), (0.25, False), (0, True)):
+
+        def again(dampening=dampening, nesterov=nesterov):
+            parts(tt).SGD.direction(grad, buffer, False, 0.75, dampening, nesterov, out)
+
+        call = f"SGD.direction(grad, buffer, False, 0.75, {dampening}, {nesterov}, out), 100,000 numbers"
+        allocates_little(tt, call, again)
 
 
 @exercise("SGD.direction", torch=False)
@@ -627,7 +647,12 @@ def test_sgd_allocates_little(tt, expect):
     x = leaf(tt, values)
     x.grad = tt.ones_like(x)
     optimizer = tt.optim.SGD([x], lr=0.01, momentum=0.5, weight_decay=0.25)
-    allocates_little("a step of SGD on 100,000 parameters", optimizer.step, values.nbytes)
+    allocates_little(tt, "a step of SGD on 100,000 parameters, momentum=0.5, weight_decay=0.25", optimizer.step)
+    optimizer = tt.optim.SGD([x], lr=0.01)
+    allocates_little(tt, "a step of SGD on 100,000 parameters, without options", optimizer.step)
+    optimizer = tt.optim.SGD([x], lr=0.01, momentum=0.5, weight_decay=0.25, nesterov=True)
+    call = "a step of SGD on 100,000 parameters, momentum=0.5, weight_decay=0.25, nesterov=True"
+    allocates_little(tt, call, optimizer.step)
 
 
 # remembered
@@ -755,8 +780,10 @@ def test_rmsprop_allocates_little(tt, expect):
     values = np.linspace(-3, 5, 100_000, dtype=np.float32)
     x = leaf(tt, values)
     x.grad = tt.ones_like(x)
-    optimizer = tt.optim.RMSprop([x], momentum=0.5, weight_decay=0.25, centered=True)
-    allocates_little("a step of RMSprop on 100,000 parameters", optimizer.step, values.nbytes)
+    for settings in ({}, {"momentum": 0.5, "weight_decay": 0.25, "centered": True}):
+        optimizer = tt.optim.RMSprop([x], lr=0.001, **settings)
+        text = "".join(f", {name}={value}" for name, value in settings.items())
+        allocates_little(tt, f"a step of RMSprop on 100,000 parameters, lr=0.001{text}", optimizer.step)
 
 
 # Adam.update
@@ -850,10 +877,14 @@ def test_adam_in_blocks_and_in_place(tt, expect):
     want = adam(values, [values[::-1]], 0.05, weight_decay=0.25)
     expect(p, "100,000 parameters after Adam.update").equals(want, why="every block is done once", atol=2e-5)
 
-    def again():
-        parts(tt).Adam.update(p, g, m, v, 2.0, 0.05, 0.9, 0.999, 1e-8, 0.25, False)
+    top = v.copy()
+    for decay, decoupled, largest in ((0, False, None), (0.25, False, top), (0.25, True, None)):
 
-    allocates_little("Adam.update on 100,000 parameters", again, values.nbytes)
+        def again(decay=decay, decoupled=decoupled, largest=largest):
+            parts(tt).Adam.update(p, g, m, v, 2.0, 0.05, 0.9, 0.999, 1e-8, decay, decoupled, largest)
+
+        text = f"weight_decay={decay}, decoupled={decoupled}{', largest' if largest is not None else ''}"
+        allocates_little(tt, f"Adam.update on 100,000 parameters, {text}", again)
 
 
 # Adam.step_one
@@ -1136,10 +1167,11 @@ def test_load_refuses_other_sizes(tt, expect):
     optimizer, _ = trained(tt)
     why = "the saved groups hold 2 and 1 parameters: others cannot be paired with them (_same_sizes raises)"
     other = tt.optim.Adam([leaf(tt, P)])
-    with expect.raises(ValueError, "load_state_dict of two groups into one", why=why):
+    with expect.raises(ValueError, "load_state_dict of two groups into one", ("parameter group",), why):
         other.load_state_dict(optimizer.state_dict())
     other = tt.optim.Adam([{"params": [leaf(tt, P)]}, {"params": [leaf(tt, P)]}])
-    with expect.raises(ValueError, "load_state_dict of groups with 2 and 1 into 1 and 1", why=why):
+    call = "load_state_dict of groups with 2 and 1 parameters into groups with 1 and 1"
+    with expect.raises(ValueError, call, ("parameter group",), why):
         other.load_state_dict(optimizer.state_dict())
 
 

@@ -33,6 +33,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "of": (int,),
     "hints": (int,),
     "solution_seen": (bool,),
+    "given": (bool,),
+    "claims": (list,),
     "updated": (str,),
     "first_passed": (str, type(None)),
     "seconds": (int, float, type(None)),

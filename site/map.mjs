@@ -104,10 +104,11 @@ async function readWork() {
 
 /** How far one module is; `latest` is 0 if it is untouched. Only exercises named in course.json count. */
 function progressOf(module, exercises) {
-  const entries = module.exercises
+  const all = module.exercises
     .filter(({ name }) => Object.hasOwn(exercises, name) && isObject(exercises[name]))
-    .map(({ name }) => exercises[name])
-    .filter(({ status }) => status === "passed" || status === "not yet"); // a stub that was run is not a start
+    .map(({ name }) => exercises[name]);
+  const given = all.filter((entry) => entry.given === true).length; // filled in from the reference
+  const entries = all.filter(({ status }) => status === "passed" || status === "not yet"); // a stub that was run is not a start
   const passed = entries.filter(({ status }) => status === "passed").length;
   const of = module.exercises.length;
   const latest = Math.max(0, ...entries.map(({ updated }) => Date.parse(updated) || 1)); // 1: some time
@@ -115,15 +116,32 @@ function progressOf(module, exercises) {
   if (!module.notebook) state = "coming";
   else if (of > 0 && passed === of) state = "done";
   else if (entries.length > 0) state = "in-progress";
-  return { state, passed, of, latest };
+  else if (given > 0) state = "given";
+  return { state, passed, given, of, latest };
 }
 
-function stateText({ state, passed, of }) {
+function stateText({ state, passed, given, of }) {
+  const filled = given > 0 ? `, ${given} filled in from the reference` : "";
   switch (state) {
     case "coming": return "coming";
     case "done": return `done, all ${plural(of, "exercise")}`;
-    case "in-progress": return `in progress ${passed} of ${of}`;
+    case "in-progress": return `in progress ${passed} of ${of}${filled}`;
+    case "given": return `not started, ${given} of ${plural(of, "exercise")} filled in from the reference`;
     default: return `not started, ${plural(of, "exercise")}`;
+  }
+}
+
+/** How far a milestone is: its entry is "milestone 1". One that ran on filled-in exercises does not count. */
+function milestoneText({ id, notebook }, exercises) {
+  if (!notebook) return "coming";
+  const entry = exercises[`milestone ${id}`];
+  if (!isObject(entry)) return "not run yet";
+  const claims = Array.isArray(entry.claims) ? entry.claims.filter((claim) => typeof claim === "string") : [];
+  const shown = claims.length > 0 ? `: ${claims.slice(0, 2).join("; ")}` : "";
+  switch (entry.status) {
+    case "passed": return `passed${shown}`;
+    case "given": return "runs, with exercises filled in from the reference";
+    default: return entry.first_passed ? "passed before; the last run did not" : "not passed yet";
   }
 }
 
@@ -160,9 +178,15 @@ function makeMilestone(milestone) {
   stop.classList.add("milestone");
   stop.dataset.milestone = milestone.id;
   stop.querySelector(".hours").textContent = `milestone ${milestone.id} · `;
-  stop.querySelector(".state").textContent = milestone.notebook ? "open" : "coming";
   stop.querySelector(".bar").remove();
+  showMilestone(stop, milestone, {});
   return stop;
+}
+
+function showMilestone(stop, milestone, exercises) {
+  const entry = exercises[`milestone ${milestone.id}`];
+  stop.dataset.state = isObject(entry) && entry.status === "passed" ? "done" : milestone.notebook ? "open" : "coming";
+  stop.querySelector(".state").textContent = milestoneText(milestone, exercises);
 }
 
 function showModule(stop, progress) {
@@ -211,7 +235,10 @@ function drawCourse({ title, release, modules, milestones }) {
   $("map").replaceChildren(...sections);
 }
 
-function showProgress({ modules }, { exercises, trouble }) {
+function showProgress({ modules, milestones }, { exercises, trouble }) {
+  for (const milestone of milestones) {
+    showMilestone(document.querySelector(`[data-milestone="${milestone.id}"]`), milestone, exercises);
+  }
   const open = modules
     .filter(({ notebook }) => notebook)
     .map((module) => ({ module, ...progressOf(module, exercises) }));

@@ -375,12 +375,14 @@ def test_opening_program_returns_at_the_end(lesson: Lesson) -> None:
 
 
 def solved(lesson: Lesson) -> Any:
-    """The notebook with the package's own source in every exercise cell."""
+    """The notebook with the package's own source in every exercise cell, earlier modules filled in on request."""
     notebook = jupytext.reads(lesson.text, fmt="md:myst")
     for cell in notebook.cells:
         if cell.cell_type == "code" and (match := EXERCISE.match(cell.source)):
             cell.source = f"%%exercise {match[1]}\n{lesson.definition(match[1])}"
-    start = jupytext.reads("```{code-cell}\n%load_ext checks\n```\n", fmt="md:myst").cells
+    before = [m["id"] for m in COURSE["modules"] if m["id"] < lesson.module["id"]]
+    load = "%load_ext checks" + (f"\n%fill {' '.join(before)}" if before else "")
+    start = jupytext.reads(f"```{{code-cell}}\n{load}\n```\n", fmt="md:myst").cells
     notebook.cells[:0] = [cell for cell in start if cell.cell_type == "code"]
     return notebook
 

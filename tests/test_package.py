@@ -24,10 +24,12 @@ PACKAGE = ROOT / "tinytorch"
 FILES = sorted(PACKAGE.glob("**/*.py"))
 GIVEN_BEFORE = {  # what stands before the file of a module
     "tensor": (
-        *("_dtype", "_tensor_str", "_tensor_base", "graph", "shapes", "_pointwise", "_reduce", "_shape", "_indexing"),
+        *("_dtype", "_tensor_str", "_tensor_base", "_nodes", "graph", "_backward"),
+        *("shapes", "_pointwise", "_reduce", "_shape", "_indexing"),
         *("_tensor_aliases", "_tensor_methods"),
     ),
     "modules": ("_module_base",),
+    "autograd": ("_grad_modes", "_gradients", "_tensor_functions"),
     "training": ("serialization",),
     "conv": ("_conv_layers",),
     "profiler": ("_profile_rows",),

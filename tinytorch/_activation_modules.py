@@ -1,8 +1,10 @@
-"""The activations as modules: each calls the function of its name in activations.py (part of module 02)."""
+"""The activations as modules: each calls the function of its name (part of module 02)."""
 
 from typing import Any
 
-from . import activations as F
+from . import _activation_functions as F
+from ._pointwise import sigmoid, tanh
+from .activations import logsigmoid, mish
 from .modules import Module
 
 
@@ -70,13 +72,13 @@ class ELU(FunctionModule):
 class Sigmoid(FunctionModule):
     """Apply 1 / (1 + e^-x)."""
 
-    function = staticmethod(F.sigmoid)
+    function = staticmethod(sigmoid)
 
 
 class Tanh(FunctionModule):
     """Apply the hyperbolic tangent of x."""
 
-    function = staticmethod(F.tanh)
+    function = staticmethod(tanh)
 
 
 class GELU(FunctionModule):
@@ -101,7 +103,7 @@ class SiLU(ReLU):
 class Mish(ReLU):
     """Apply x * tanh(softplus(x))."""
 
-    function = staticmethod(F.mish)
+    function = staticmethod(mish)
 
 
 class Softplus(FunctionModule):
@@ -116,7 +118,7 @@ class Softplus(FunctionModule):
 class LogSigmoid(FunctionModule):
     """Apply log(sigmoid(x))."""
 
-    function = staticmethod(F.logsigmoid)
+    function = staticmethod(logsigmoid)
 
 
 class Hardtanh(FunctionModule):

@@ -107,7 +107,7 @@ def xavier_normal_(tensor, gain=1.0, generator=None):
 def _kaiming_std(tensor, a, mode, nonlinearity):
     """Return the standard deviation gain / sqrt(fan), with the fan that mode names (0 counts as 1).
 
-    The gain is that of the nonlinearity, a the slope of leaky_relu. Raises ValueError for any other mode.
+    The gain is that of the nonlinearity, a the slope of leaky_relu. Raises ValueError that names any other mode.
     """
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")

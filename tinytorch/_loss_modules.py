@@ -8,7 +8,10 @@ class Loss(FunctionModule):
     """A module that calls `function` on input and target."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", **options):
-        super().__init__(reduction=F.named_reduction(reduction, size_average, reduce), **options)
+        """Keep the reduction, translated only where one of its old names is given, and the options of the function."""
+        if size_average is not None or reduce is not None:
+            reduction = F.named_reduction(reduction, size_average, reduce)
+        super().__init__(reduction=reduction, **options)
 
     def extra_repr(self):
         """Return nothing: PyTorch shows no options of losses."""
@@ -60,6 +63,7 @@ class CrossEntropyLoss(Loss):
     def __init__(
         self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
     ):
+        """Keep the options for `cross_entropy`; weight becomes a buffer."""
         options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
         super().__init__(size_average, reduce, reduction, weight=weight, **options)
 

@@ -372,6 +372,9 @@ class TensorBase:
     def __rmul__(self, other):
         return self * other
 
+    def __rpow__(self, other):
+        return call("Pow", other, self)
+
     def all(self, dim=None, keepdim=False):
         """Return whether all elements (along dim) are true."""
         return self._wrap(self.array.all(dim, keepdims=keepdim))

@@ -3,9 +3,11 @@
 import numpy as np
 
 from . import graph
+from ._backward import backward
 from ._dtype import as_dtype, check_device, device, dtype
 from ._tensor_aliases import TensorAliases
 from ._tensor_base import OPS, TensorBase, call, split_index
+from .shapes import promote
 
 
 class TensorMethods(TensorAliases):
@@ -40,6 +42,8 @@ class TensorMethods(TensorAliases):
         if wanted is not self.dtype:
             return call("Cast", self, dtype=wanted)
         return self.clone() if copy else self
+
+    _promote = staticmethod(promote)  # what the base class needs from a later file
 
     # Changes in place. A graph that is being recorded gets the operation as if it made a new tensor.
 
@@ -132,6 +136,19 @@ class TensorMethods(TensorAliases):
         return self
 
     # The graph.
+
+    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
+        """Add the gradient of this tensor with respect to each leaf behind it to the leaf's `.grad`.
+
+        gradient: of this tensor's shape; 1 where it has one element. inputs: leaves that alone get gradients. The
+        graph is freed unless retain_graph. Raises RuntimeError when nothing requires grad, and for create_graph.
+
+        >>> x = tt.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        backward([self], [gradient], retain_graph, create_graph, inputs)
 
     def retain_grad(self):
         """Let this tensor keep its gradient in `.grad` though it is no leaf."""

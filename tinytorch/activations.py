@@ -5,12 +5,12 @@ In the gradients that docstrings name, g is dL/dout. Inputs of ±1000 neither ov
 """
 
 import math
-import warnings
 
 import numpy as np
 
+from ._activation_functions import _run, elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus  # noqa: F401
 from ._dtype import as_float
-from ._pointwise import abs, sigmoid, tanh  # noqa: F401 - they are functions of nn.functional too
+from ._pointwise import sigmoid, tanh  # noqa: F401
 from ._tensor_base import wrap_dim
 from .tensor import Function
 
@@ -31,13 +31,13 @@ class ReLU(Function):
     saves = "output"
 
     def forward(ctx, a):
-        """Return the larger of a and 0, in a's dtype. Raises RuntimeError for bools."""
+        """Return the larger of a and 0, in a's dtype, as a new array; nan stays nan. Raises RuntimeError for bools."""
         if a.dtype == np.bool_:
             raise RuntimeError("Boolean inputs not supported for relu")
         return np.maximum(a, 0)
 
     def backward(ctx, g):
-        """Return the gradient of a; 0 where a is 0."""
+        """Return the gradient of a; 0 where a is 0. `ctx.output` is what forward returned."""
         return g * (ctx.output > 0)
 
 
@@ -47,14 +47,17 @@ class LeakyReLU(Function):
     saves = "inputs"
 
     def forward(ctx, a, negative_slope=0.01):
-        """Return a with its negative numbers multiplied by negative_slope. Raises NotImplementedError for ints."""
+        """Return a with its negative numbers multiplied by negative_slope, any number, in a's dtype.
+
+        Raises NotImplementedError for ints.
+        """
         out = np.minimum(floats(a, "leaky_relu"), 0)
         out *= negative_slope
         out += np.maximum(a, 0)
         return out
 
     def backward(ctx, g):
-        """Return the gradient of a."""
+        """Return the gradient of a; 0 counts as negative. `ctx.inputs` holds a, `ctx.options` negative_slope."""
         positive = ctx.inputs[0] > 0
         out = g * ~positive
         out *= ctx.options["negative_slope"]
@@ -68,7 +71,7 @@ class Sigmoid(Function):
     saves = "output"
 
     def forward(ctx, a):
-        """Return the sigmoid of a; ints give float32. Where e^-a is inf the result is 0, without a warning."""
+        """Return 1 / (1 + e^-a) in a's dtype; ints and bools give float32. No warning at -1000, where it is 0."""
         with np.errstate(over="ignore"):
             out = np.exp(-as_float(a))
         out += 1
@@ -88,7 +91,7 @@ class Tanh(Function):
     saves = "output"
 
     def forward(ctx, a):
-        """Return the hyperbolic tangent of a; ints give float32."""
+        """Return the hyperbolic tangent of a in a's dtype; ints and bools give float32. -1 and 1 far out."""
         return np.tanh(as_float(a))
 
     def backward(ctx, g):
@@ -127,7 +130,10 @@ class GELU(Function):
         return a * cdf, cdf
 
     def backward(ctx, g):
-        """Return the gradient of a. `ctx.cdf` is cdf(a), which forward left there."""
+        """Return the gradient of a, for either approximate, which is in `ctx.options` ("none" if it is not).
+
+        `ctx.inputs` holds a; `ctx.cdf` is cdf(a), which forward left there.
+        """
         (a,), cdf = ctx.inputs, ctx.cdf
         with np.errstate(over="ignore"):
             slope = np.square(a, out=np.empty_like(a))
@@ -149,7 +155,8 @@ class GELU(Function):
 def normal_cdf(a):
     """Return the share of a standard normal distribution below each element, floats.
 
-    float32 within 1e-7 by a polynomial and tanh, which NumPy has in SIMD; float64 exact, one element at a time.
+    float64 is exact, erfc(-a / sqrt 2) / 2 of one element at a time. All else is computed in float32, within 2e-7, as
+    (1 + tanh(a * p)) / 2, where p is the polynomial in a^2 with the coefficients _P, lowest power first.
     """
     if a.dtype == np.float64:
         return np.asarray(np.frompyfunc(lambda x: math.erfc(-x / math.sqrt(2)) / 2, 1, 1)(a), np.float64)
@@ -166,7 +173,7 @@ def normal_cdf(a):
 def tanh_cdf(a):
     """Return (1 + tanh(sqrt(2 / pi) * (a + 0.044715 a^3))) / 2 in a's dtype, near `normal_cdf` and cheaper.
 
-    Computed in float32 for float16; the square of a large a may be inf, without a warning.
+    Computed in float32 for float16, in a's dtype otherwise; the square of a large a may be inf, without a warning.
     """
     with np.errstate(over="ignore"):
         out = np.square(a, dtype=np.promote_types(a.dtype, np.float32))
@@ -198,7 +205,7 @@ class SiLU(Function):
         return a * ctx.sigmoid
 
     def backward(ctx, g):
-        """Return the gradient of a. `ctx.sigmoid` is s, which forward left there."""
+        """Return the gradient of a. `ctx.inputs` holds a; `ctx.sigmoid` is s, which forward left there."""
         (a,) = ctx.inputs
         out = 1 - ctx.sigmoid
         out *= a
@@ -214,13 +221,13 @@ class Softmax(Function):
     saves = "output"
 
     def forward(ctx, a, dim):
-        """Return numbers that add up to 1 over dim. The largest is subtracted before e^a, which then is safe.
+        """Return e^a, divided along dim by its sum: positive numbers that add up to 1, for scores of any size.
 
-        Raises NotImplementedError for ints.
+        Raises NotImplementedError for ints, IndexError when there is no such dim.
         """
         out = below_largest(floats(a, "softmax"), dim)
         np.exp(out, out=out)
-        out /= out.sum(axis=dim if a.ndim else None, keepdims=True)
+        out /= out.sum(axis=dim, keepdims=True)
         return out
 
     def backward(ctx, g):
@@ -236,10 +243,13 @@ class LogSoftmax(Function):
     saves = "output"
 
     def forward(ctx, a, dim):
-        """Return the logarithm of softmax, finite where softmax itself is 0. Raises NotImplementedError for ints."""
+        """Return the logarithm of the softmax over dim, finite where the softmax is rounded to 0.
+
+        Raises NotImplementedError for ints, IndexError when there is no such dim.
+        """
         out = below_largest(floats(a, "log_softmax"), dim)
         with np.errstate(divide="ignore"):  # nothing to add up where dim has size 0
-            out -= np.log(np.exp(out).sum(axis=dim if a.ndim else None, keepdims=True))
+            out -= np.log(np.exp(out).sum(axis=dim, keepdims=True))
         return out
 
     def backward(ctx, g):
@@ -250,9 +260,13 @@ class LogSoftmax(Function):
 
 
 def below_largest(a, dim):
-    """Return a - its largest element over dim, in new memory. Raises IndexError when there is no such dim."""
+    """Return an array: a - its largest element over dim, which may be negative, in new memory and a's dtype.
+
+    Empty where a is empty; an array of shape () has dim 0 and -1; nan where all along dim are -inf, without a
+    warning. Raises IndexError when there is no such dim.
+    """
     wrap_dim(dim, a.ndim)
-    largest = a.max(axis=dim if a.ndim else None, keepdims=True, initial=-np.inf)
+    largest = a.max(axis=dim, keepdims=True, initial=-np.inf)
     with np.errstate(invalid="ignore"):  # a row of nothing but -inf becomes nan, as in PyTorch
         return np.subtract(a, largest, out=np.empty_like(a))
 
@@ -263,7 +277,10 @@ class ELU(Function):
     saves = "inputs"
 
     def forward(ctx, a, alpha=1.0):
-        """Return a where a > 0, else alpha * (e^a - 1), without overflow. Raises NotImplementedError for ints."""
+        """Return a where a > 0, else alpha * (e^a - 1) with all digits near 0; nothing overflows, nothing warns.
+
+        Raises NotImplementedError for ints.
+        """
         return np.maximum(floats(a, "elu"), 0) + np.expm1(np.minimum(a, 0)) * alpha
 
     def backward(ctx, g):
@@ -277,9 +294,9 @@ class Softplus(Function):
     saves = "inputs"
 
     def forward(ctx, a, beta=1.0, threshold=20.0):
-        """Return log(1 + e^(beta * a)) / beta, but a itself where beta * a > threshold, without overflow.
+        """Return log(1 + e^(beta * a)) / beta, but a itself where beta * a > threshold.
 
-        Raises NotImplementedError for ints.
+        Small results keep their digits; nothing overflows, nothing warns. Raises NotImplementedError for ints.
         """
         z = np.minimum(floats(a, "softplus") * beta, threshold)
         return np.where(a * beta > threshold, a, np.log1p(np.exp(z)) / beta)
@@ -295,7 +312,7 @@ class Hardtanh(Function):
     saves = "inputs"
 
     def forward(ctx, a, min_val=-1.0, max_val=1.0):
-        """Return a, at least min_val and at most max_val, in a's dtype."""
+        """Return a, at least min_val and at most max_val, in a's dtype, ints too."""
         return np.clip(a, a.dtype.type(min_val), a.dtype.type(max_val))
 
     def backward(ctx, g):
@@ -303,132 +320,11 @@ class Hardtanh(Function):
         return g * ((a > ctx.options["min_val"]) & (a < ctx.options["max_val"]))
 
 
-def _run(function, input, inplace, **options):
-    """Return function(input, **options), put where input's numbers were if inplace."""
-    return input._keep(function(input._source(), **options)) if inplace else function(input, **options)
-
-
-def relu(input, inplace=False):
-    """Return the larger of each element and 0.
-
-    >>> tt.nn.functional.relu(tt.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    return _run(ReLU.apply, input, inplace)
-
-
-def leaky_relu(input, negative_slope=0.01, inplace=False):
-    """Return the elements, negative ones multiplied by negative_slope.
-
-    >>> tt.nn.functional.leaky_relu(tt.tensor([-1.0, 2.0]), 0.1)
-    tensor([-0.1000,  2.0000])
-    """
-    return _run(LeakyReLU.apply, input, inplace, negative_slope=negative_slope)
-
-
-def elu(input, alpha=1.0, inplace=False):
-    """Return the elements, a negative x as alpha * (e^x - 1)."""
-    return _run(ELU.apply, input, inplace, alpha=alpha)
-
-
-def gelu(input, approximate="none"):
-    """Return x * cdf(x) for each element x; approximate is "none" or "tanh".
-
-    >>> tt.nn.functional.gelu(tt.tensor([-1.0, 0.0, 2.0]))
-    tensor([-0.1587,  0.0000,  1.9545])
-    """
-    return GELU.apply(input, approximate=approximate)
-
-
-def silu(input, inplace=False):
-    """Return x * sigmoid(x) for each element x."""
-    return _run(SiLU.apply, input, inplace)
-
-
-def softplus(input, beta=1.0, threshold=20.0):
-    """Return log(1 + e^(beta * x)) / beta for each element x, and x where beta * x > threshold."""
-    return Softplus.apply(input, beta=beta, threshold=threshold)
-
-
 def logsigmoid(input):
-    """Return log(sigmoid(x)) for each element x, finite at -1000."""
-    return -Softplus.apply(-input, beta=1.0, threshold=20.0)
-
-
-def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
-    """Return the elements, at least min_val and at most max_val."""
-    if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
-    return _run(Hardtanh.apply, input, inplace, min_val=min_val, max_val=max_val)
-
-
-def relu6(input, inplace=False):
-    """Return the elements, at least 0 and at most 6."""
-    return hardtanh(input, 0.0, 6.0, inplace)
+    """Return log(sigmoid(x)) for each element x of a tensor, finite at -1000."""
+    return -softplus(-input)
 
 
 def mish(input, inplace=False):
     """Return x * tanh(softplus(x)) for each element x; if inplace, in the memory of input (by `_run`)."""
     return _run(lambda x: x * tanh(softplus(x)), input, inplace)
-
-
-def selu(input, inplace=False):
-    """Return 1.0507 * elu(x, 1.6733) for each element x: keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return _run(lambda x: elu(x, 1.6732632423543772) * 1.0507009873554805, input, inplace)
-
-
-def celu(input, alpha=1.0, inplace=False):
-    """Return the elements, a negative x as alpha * (e^(x / alpha) - 1)."""
-    return _run(lambda x: elu(x / alpha) * alpha, input, inplace)
-
-
-def hardsigmoid(input, inplace=False):
-    """Return (x + 3) / 6 for each element x, at least 0 and at most 1."""
-    return _run(lambda x: relu6(x + 3) / 6, input, inplace)
-
-
-def hardswish(input, inplace=False):
-    """Return x * hardsigmoid(x) for each element x."""
-    return _run(lambda x: x * hardsigmoid(x), input, inplace)
-
-
-def softsign(input):
-    """Return x / (1 + |x|) for each element x."""
-    return input / (abs(input) + 1)
-
-
-def tanhshrink(input):
-    """Return x - tanh(x) for each element x."""
-    return input - tanh(input)
-
-
-def softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """Return e^x / sum of e^x over dim, computed in dtype.
-
-    >>> tt.nn.functional.softmax(tt.tensor([[0.0, 0.0], [1000.0, 0.0]]), dim=1)
-    tensor([[0.5000, 0.5000],
-            [1.0000, 0.0000]])
-    """
-    return Softmax.apply(input if dtype is None else input.to(dtype), dim=_default(dim, input))
-
-
-def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """Return log(softmax) over dim, computed in dtype.
-
-    >>> tt.nn.functional.log_softmax(tt.tensor([0.0, -1000.0]), dim=0)
-    tensor([    0., -1000.])
-    """
-    return LogSoftmax.apply(input if dtype is None else input.to(dtype), dim=_default(dim, input))
-
-
-def softmin(input, dim=None, _stacklevel=3, dtype=None):
-    """Return the softmax of -input over dim, computed in dtype."""
-    return softmax(-input, dim, dtype=dtype)
-
-
-def _default(dim, input):
-    """Return dim; where None was given, warn and return 0 for 0, 1 and 3 dimensions, else 1."""
-    if dim is None:
-        warnings.warn("Implicit dimension choice for softmax has been deprecated: give dim=X.", stacklevel=3)
-        return 0 if input.ndim in (0, 1, 3) else 1
-    return dim

@@ -11,12 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .creation import default_generator
+from ._init import _rng
 from .tensor import Tensor
-
-
-def _rng(generator):
-    return (generator or default_generator).rng
 
 
 class Dataset:
@@ -37,12 +33,12 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *tensors):
-        """Keep tensors. Raises AssertionError unless their first sizes are equal."""
+        """Keep them as `tensors`, a tuple. Raises AssertionError unless their first sizes are equal."""
         assert all(len(tensor) == len(tensors[0]) for tensor in tensors), "Size mismatch between tensors"
         self.tensors = tensors
 
     def __getitem__(self, index):
-        """Return the tuple of the entries at index."""
+        """Return the tuple of each tensor's entry at index, nothing copied."""
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self):
@@ -54,7 +50,7 @@ class Subset(Dataset):
     """The samples of a dataset at some indices, in their order."""
 
     def __init__(self, dataset, indices):
-        """Keep dataset and indices; no sample is loaded."""
+        """Keep `dataset` and `indices` under these names; no sample is loaded."""
         self.dataset, self.indices = dataset, indices
 
     def __getitem__(self, index):
@@ -70,10 +66,7 @@ class ConcatDataset(Dataset):
     """The samples of several datasets, one after the other; `a + b` makes one of two."""
 
     def __init__(self, datasets):
-        """Keep the datasets of an iterable, and where each ends as cumulative_sizes.
-
-        Raises AssertionError if there are none.
-        """
+        """Keep a list `datasets`, and where each ends, `cumulative_sizes`. Raises AssertionError if there are none."""
         self.datasets = list(datasets)
         assert self.datasets, "datasets should not be an empty iterable"
         self.cumulative_sizes = list(itertools.accumulate(map(len, self.datasets)))
@@ -83,9 +76,9 @@ class ConcatDataset(Dataset):
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index):
-        """Return the sample at index, counted over all datasets; a negative one counts from the end.
+        """Return the sample at index, counted over all datasets; a negative one counts from the end of all.
 
-        Raises ValueError below -len(self).
+        Raises ValueError below -len(self), IndexError from len(self) on.
         """
         if index < -len(self):
             raise ValueError("absolute value of index should not exceed dataset length")
@@ -112,7 +105,7 @@ class ShuffleBuffer(IterableDataset):
         self.dataset, self.buffer_size, self.generator = dataset, buffer_size, generator
 
     def __iter__(self):
-        """Yield every sample of the stream once."""
+        """Yield every sample of the stream once; keep at most buffer_size of them at any time."""
         buffer, rng = list[Any](), _rng(self.generator)
         for sample in self.dataset:
             if len(buffer) < self.buffer_size:
@@ -126,8 +119,9 @@ class ShuffleBuffer(IterableDataset):
 
 
 def random_split(dataset, lengths, generator=None):
-    """Return Subsets of these lengths that share out a dataset at random; lengths may be fractions of 1.
+    """Return a list of Subsets of these lengths that share out a dataset at random.
 
+    Fractions that add up to 1 are rounded down; samples left over go to the parts in turn, from the first on.
     Raises ValueError unless the lengths add up to the dataset's.
 
     >>> [len(part) for part in tt.utils.data.random_split(range(10), [0.75, 0.25])]
@@ -173,8 +167,7 @@ class SequentialSampler(Sampler):
 class RandomSampler(Sampler):
     """The indices of data_source in random order, num_samples of them (all, once, unless given).
 
-    With replacement each is drawn anew; without, one shuffled pass follows the other. Draws as it is asked, so
-    that num_samples may be astronomical.
+    With replacement each is drawn anew; without, one shuffled pass follows the other.
     """
 
     def __init__(self, data_source, replacement=False, num_samples=None, generator=None):
@@ -190,7 +183,7 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self):
-        """Yield num_samples indices as ints, drawn as they are asked for."""
+        """Yield num_samples indices as ints, drawn from `_rng(self.generator)` as they are asked for."""
         left, count, rng = self.num_samples, len(self.data_source), _rng(self.generator)
         while left > 0:
             drawn = rng.integers(count, size=min(left, 32)) if self.replacement else rng.permutation(count)
@@ -215,10 +208,7 @@ class SubsetRandomSampler(Sampler):
 
 
 class WeightedRandomSampler(Sampler):
-    """Indices drawn with probabilities in proportion to weights, num_samples of them.
-
-    Raises RuntimeError when, without replacement, there are fewer weights above 0 than samples.
-    """
+    """Indices drawn with probabilities in proportion to weights, num_samples of them."""
 
     def __init__(self, weights, num_samples, replacement=True, generator=None):
         _positive("num_samples", num_samples)
@@ -271,9 +261,10 @@ class BatchSampler(Sampler):
 
 
 def default_collate(batch):
-    """Join samples into a batch: tensors, arrays and numbers into a tensor with a new first dimension.
+    """Join a list of samples into a batch: tensors, arrays and numbers into a tensor with a new first dimension.
 
-    Floats give float64, ints int64; strings stay as they are; dicts, lists and tuples are joined entry by entry.
+    Floats give float64, ints int64, bools bool, NumPy's numbers keep their dtype; a list of strings stays itself.
+    Dicts are joined key by key, named tuples, tuples and lists entry by entry (the latter two into a list).
     Raises RuntimeError for unequal shapes or lengths, TypeError for anything else.
 
     >>> tt.utils.data.default_collate([(1, {"a": 2.0}), (3, {"a": 4.0})])
@@ -320,11 +311,10 @@ class DataLoader:
 
     batch_size None gives single samples. sampler gives indices, batch_sampler lists of them; collate_fn makes a
     batch of a list of samples. num_workers is accepted, but samples are always loaded in this process (a
-    browser has no other); it and all later arguments change nothing, except generator.
+    browser has no other); of the arguments after collate_fn only drop_last and generator change anything.
     Raises ValueError for arguments that exclude each other.
 
-    >>> loader = tt.utils.data.DataLoader(range(5), batch_size=2)
-    >>> list(loader)
+    >>> list(tt.utils.data.DataLoader(range(5), batch_size=2))
     [tensor([0, 1]), tensor([2, 3]), tensor([4])]
     """
 
@@ -360,7 +350,7 @@ class DataLoader:
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
 
     def __iter__(self):
-        """Yield the batches, or single samples when there is no batch sampler."""
+        """Yield batches, or single samples when batch_size is None; each through collate_fn, as it is asked for."""
         if isinstance(self.dataset, IterableDataset):
             stream = iter(self.dataset)
             batches = stream if self.batch_size is None else BatchSampler(stream, self.batch_size, self.drop_last)
@@ -374,7 +364,7 @@ class DataLoader:
                 yield quick or self.collate_fn([self.dataset[i] for i in indices])
 
     def __len__(self):
-        """Return the number of batches. Raises TypeError when the dataset has no length."""
+        """Return the number of batches, or of single samples. Raises TypeError for a stream without a length."""
         if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
         length = len(self.dataset)  # type: ignore[arg-type]
@@ -382,7 +372,7 @@ class DataLoader:
 
 
 def at_once(dataset, indices):
-    """Return the batch of a TensorDataset (or a Subset of one) as default_collate makes it, else None."""
+    """Return default_collate's batch of a TensorDataset, or of a Subset of one, in one step; None for any other."""
     while type(dataset) is Subset:
         dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
     return [Tensor(tensor.array[indices]) for tensor in dataset.tensors] if type(dataset) is TensorDataset else None
@@ -402,13 +392,10 @@ class Compose:
 
 
 class ToTensor:
-    """An array (height, width) or (height, width, channels) as a tensor (channels, height, width).
-
-    uint8 becomes float32 from 0 to 1; other dtypes stay.
-    """
+    """An array (height, width) or (height, width, channels) as a tensor (channels, height, width)."""
 
     def __call__(self, image):
-        """Return an array as a contiguous tensor, channels first, bytes scaled to 0 .. 1."""
+        """Return the array with channels first, contiguous; uint8 becomes float32 from 0 to 1, other dtypes stay."""
         array = np.asarray(image)
         array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
         scaled = array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array
@@ -458,5 +445,5 @@ class RandomHorizontalFlip:
         self.p, self.generator = p, generator
 
     def __call__(self, image):
-        """Return the image, or with probability p a mirrored copy of all of it."""
+        """Return the image, or with probability p a copy of it with every row reversed."""
         return Tensor(image.array[..., ::-1].copy()) if _rng(self.generator).random() < self.p else image

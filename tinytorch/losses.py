@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ._dtype import as_float
 from ._pointwise import abs, clamp
 from ._reduce import logsumexp  # noqa: F401 - it calls LogSumExp
 from .activations import below_largest, floats, log_softmax, softplus
@@ -23,8 +22,11 @@ class LogSumExp(Function):
     saves = "both"
 
     def forward(ctx, a, dim, keepdim=False):
-        """Return the logarithm of the sum; the largest number is subtracted first and added again at the end."""
-        a, dim = as_float(a), dim if a.ndim else None
+        """Return log(sum of e^a) over dim, finite wherever the true result is, and without warnings.
+
+        a: of floats. dim: a dimension, a tuple of them, or None for an a without dimensions; it stays, with size 1,
+        where keepdim. The sum of no terms, or of terms that are all -inf, gives -inf.
+        """
         largest = a.max(axis=dim, keepdims=True, initial=-np.inf)
         shift = np.where(np.isfinite(largest), largest, a.dtype.type(0))  # inf - inf would be nan
         with np.errstate(divide="ignore", over="ignore"):
@@ -51,9 +53,11 @@ class ClassLoss(Function):
     rows_grad: Any
 
     def forward(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
-        """Return the losses of the rows, reduced: the mean is divided by the sum of weights.
+        """Return the losses of the rows in target's shape ("none"), their sum, or their mean; keep index and weights.
 
-        Raises ValueError, RuntimeError or IndexError for a target that does not fit a.
+        weight: (C,), of each class; a row weighs as much as its class, and 0 where its target is ignore_index. The
+        mean is the sum divided by the weights of the rows, nan where they are all 0. Raises ValueError or RuntimeError
+        for a target that does not fit a (`check_target`), IndexError naming a class that does not exist.
         """
         check_target(a, target, weight)
         rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
@@ -81,12 +85,18 @@ class ClassLoss(Function):
         return np.moveaxis(grad.reshape(shape[0], *shape[2:], shape[1]), -1, 1), None
 
     def pick(ctx, rows):
-        """Return the index that takes from each row the number of its class."""
+        """Return the index, a tuple of two arrays, that takes from each row the number of its class, `ctx.index`."""
         return np.arange(len(rows)), ctx.index
 
 
 def check_target(a, target, weight):
-    """Raise what PyTorch raises when the classes in target, or the weights of classes, do not fit a."""
+    """Return None if the classes in target and the weights of classes fit a; otherwise raise the first that applies.
+
+    RuntimeError naming target's dtype unless that is int64 or uint8; RuntimeError for an a without dimensions;
+    ValueError naming both first sizes (0 where there is none) if they differ and a has 2 dimensions or more;
+    RuntimeError naming as lists the shape that target must have and the one it has; RuntimeError naming the number of
+    classes and the shape, as a list, of a weight that is not None and not (C,).
+    """
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype}")
     if a.ndim == 0:
@@ -107,11 +117,14 @@ class NLL(ClassLoss):
     """out = -weight * a[class] for each row, reduced.  dL/da = -scale * weight at the class, 0 elsewhere."""
 
     def rows_loss(ctx, rows):
-        """Return the loss of each row."""
+        """Return minus the number at each row's class, times `ctx.weights`. Raises NotImplementedError for ints."""
         return -ctx.weights * floats(rows, "nll_loss")[ctx.pick(rows)]
 
     def rows_grad(ctx, scale):
-        """Return the gradient of the rows."""
+        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,).
+
+        `ctx.weights` are the weights of the rows, `ctx.shapes[0]` is a's shape, `ctx.dtype` the gradient's dtype.
+        """
         classes = ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]
         out = np.zeros((len(ctx.index), classes), ctx.dtype)
         out[ctx.pick(out)] = -scale * ctx.weights
@@ -122,7 +135,10 @@ class CrossEntropy(ClassLoss):
     """out = -weight * log(softmax(a))[class], reduced.  dL/da = scale * weight * (softmax(a) - 1 at the class)."""
 
     def rows_loss(ctx, rows):
-        """Return the loss of each row; e^(a - largest) and its sum, which make up the softmax, stay for backward."""
+        """Return log(sum of e^a) - a[class] of each row, times `ctx.weights`. Raises NotImplementedError for ints.
+
+        Keeps for module 06 `ctx.exp`, e^(a - the largest of its row), (n, C), and `ctx.total`, its sums, (n,).
+        """
         below = below_largest(floats(rows, "cross_entropy"), 1)
         wanted = below[ctx.pick(rows)]
         ctx.exp = np.exp(below, out=below)
@@ -130,7 +146,10 @@ class CrossEntropy(ClassLoss):
         return ctx.weights * (np.log(ctx.total) - wanted)
 
     def rows_grad(ctx, scale):
-        """Return the gradient of the rows, (n, C). `ctx.exp` and `ctx.total` make up the softmax."""
+        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,).
+
+        `ctx.weights` are the weights of the rows; forward left `ctx.exp`, (n, C), and `ctx.total`, (n,).
+        """
         scale = scale * ctx.weights
         out = ctx.exp * (scale / ctx.total)[:, None]
         out[ctx.pick(out)] -= scale
@@ -151,7 +170,10 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 
 def over_classes(logs, weight):
-    """Return minus the sum of logs over classes, each times its class's weight."""
+    """Return minus the sum of logs over the classes, each times the weight of its class, unless weight is None.
+
+    logs: (C,), (N, C) or (N, C, d1, ...); weight: (C,); both tensors. The result has the shape of logs without C.
+    """
     dim = min(logs.ndim - 1, 1)
     return -(logs if weight is None else logs * weight.reshape(-1, *[1] * (logs.ndim - dim - 1))).sum(dim)
 
@@ -179,8 +201,10 @@ def cross_entropy(
 
     input: logits (C,), (N, C) or (N, C, d1, ...). target: a class for each row (int64, the shape without C), or
     probabilities of classes (input's shape). weight: (C,), of each class; the mean is divided by the weights of the
-    targets (by N for probabilities). Rows whose target is ignore_index do not count. label_smoothing spreads this
-    share of each target over all classes. Raises ValueError, RuntimeError or IndexError for targets that do not fit.
+    targets (by the number of rows for probabilities). Rows whose target is ignore_index do not count. label_smoothing
+    spreads this share of each target over all classes. Raises ValueError, RuntimeError or IndexError for targets that
+    do not fit, RuntimeError for a label_smoothing outside 0 to 1 (PyTorch computes with a negative one), and for an
+    ignore_index of 0 or more with probabilities.
 
     >>> tt.nn.functional.cross_entropy(tt.tensor([[0.0, 0.0], [0.0, 1000.0]]), tt.tensor([0, 0]), reduction="none")
     tensor([6.9315e-01, 1.0000e+03])
@@ -202,17 +226,24 @@ def cross_entropy(
 
 
 def named_reduction(reduction, size_average=None, reduce=None):
-    """Return the name of a reduction: mean, sum, none or batchmean. Raises ValueError for any other."""
+    """Return the name of a reduction: mean, sum or none. Raises ValueError for any other.
+
+    size_average and reduce, where one of them is given, decide: PyTorch's old way to say the same.
+    """
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(f"size_average and reduce will be deprecated, please use reduction='{reduction}'.", stacklevel=3)
-    if reduction not in ("mean", "sum", "none", "batchmean"):
+    if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
 
 def reduce_losses(losses, reduction, weight=None):
-    """Return the losses, their mean (by weight, a tensor of the same shape) or their sum."""
+    """Return the losses ("none"), their "sum", their "mean", or "batchmean": the sum divided by the first size.
+
+    weight: of each element; it multiplies the losses, and the mean is then divided by its sum. Losses without
+    dimensions are a batch of one. Raises ValueError when weight has another shape than losses.
+    """
     if weight is not None:
         if weight.shape != losses.shape:
             raise ValueError("Weights and input must have the same size.")
@@ -225,7 +256,10 @@ def reduce_losses(losses, reduction, weight=None):
 
 
 def difference(input, target, name):
-    """Return input - target; other shapes broadcast, with a warning."""
+    """Return input - target. Shapes that differ broadcast, with a warning that names both.
+
+    Raises NotImplementedError with the name of the loss, `name`, for an input of ints.
+    """
     floats(input.array, name)
     if input.shape != target.shape:
         sizes = f"a target size ({target.shape}) that is different to the input size ({input.shape})"
@@ -258,6 +292,9 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """Return half the squared difference d up to delta, and delta * (|d| - delta / 2) beyond. Huber 1964.
 
+    weight: of each element; the mean is divided by their number all the same. Other shapes as in `mse_loss`. Raises
+    RuntimeError unless delta is positive.
+
     >>> tt.nn.functional.huber_loss(tt.tensor([0.0, 0.0]), tt.tensor([0.5, 3.0]), reduction="none")
     tensor([0.1250, 2.5000])
     """
@@ -265,7 +302,8 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = abs(difference(input, target, "huber_loss"))
     near = clamp(distance, max=delta)
-    return reduce_losses(near * (distance - near * 0.5), named_reduction(reduction), weight)
+    losses = reduce_losses(near * (distance - near * 0.5), "none", weight)
+    return reduce_losses(losses, named_reduction(reduction))
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
@@ -287,13 +325,17 @@ class BinaryCrossEntropy(Function):
     saves = "inputs"
 
     def forward(ctx, a, t):
-        """Return the loss of each probability a, where t is the truth. Raises RuntimeError outside 0 to 1."""
+        """Return the loss of each probability a, where t is the truth; a logarithm counts as at least -100.
+
+        Raises RuntimeError for an a outside 0 to 1, or nan.
+        """
         if not ((a >= 0) & (a <= 1)).all():
             raise RuntimeError("all elements of input should be between 0 and 1")
         with np.errstate(divide="ignore"):
             return (t - 1) * np.maximum(np.log1p(-a), -100) - t * np.maximum(np.log(a), -100)
 
     def backward(ctx, g):
+        """Return the gradients of a and t, None for t unless `ctx.needs_input_grad` asks for it."""
         a, t = ctx.inputs
         ga = g * (a - t) / np.maximum(a * (1 - a), 1e-12)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -320,8 +362,9 @@ def binary_cross_entropy_with_logits(
 ):
     """Return the binary cross-entropy of sigmoid(input), stable for logits of any size.
 
-    The loss is (1 - t) x + log(1 + e^-x), where log(1 + e^-x) is softplus(-x). pos_weight multiplies the part of
-    targets 1, weight everything; both broadcast. Raises ValueError unless target has input's shape.
+    The loss is -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)). pos_weight multiplies the first part, weight both;
+    they broadcast, and the mean is divided by the number of elements. Raises ValueError unless target has input's
+    shape.
 
     >>> x, y = tt.tensor([0.0, -1000.0]), tt.tensor([1.0, 1.0])
     >>> tt.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none")
@@ -342,7 +385,7 @@ def _same_size(input, target):
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
-    """Return target * (log(target) - input), where input holds logarithms of probabilities.
+    """Return target * (log(target) - input), where input holds logarithms of probabilities; 0 where target is 0.
 
     With log_target, target holds logarithms too. reduction may also be "batchmean", the sum divided by input's first
     size, which is the Kullback-Leibler divergence.
@@ -354,7 +397,9 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         losses = target.exp() * (target - input)
     else:
         losses = target * (target.masked_fill(target == 0, 1.0).log() - input)  # 0 log(0) is 0
-    return reduce_losses(losses, named_reduction(reduction, size_average, reduce))
+    if reduction != "batchmean":
+        reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses, reduction)
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):

@@ -86,7 +86,9 @@ class Module(ModuleBase):
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):
         """Yield (name, module) for this module, named prefix, and all inside it, each module once.
 
-        The name of a part is its owner's name, a dot and its own: "encoder.0.linear".
+        The name of a part is its owner's name, a dot and its own: "encoder.0.linear". memo is the set of modules
+        that were yielded already (None: none yet); what is yielded is added to it. Without remove_duplicate a module
+        comes once for each place it has, and nothing is added. A name that stands for None is left out.
 
         >>> net = tt.nn.Sequential(tt.nn.Flatten(), tt.nn.Sequential(tt.nn.Identity()))
         >>> [name for name, module in net.named_modules()]
@@ -103,7 +105,10 @@ class Module(ModuleBase):
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def _named_members(self, table, prefix="", recurse=True, remove_duplicate=True):
-        """Yield (name, tensor) from this table of this module (recurse: and of all inside), each tensor once."""
+        """Yield (name, tensor) from the table, such as "_buffers", of this module (recurse: and of all inside).
+
+        Each tensor comes once, by its first name; without remove_duplicate once for each name. None is left out.
+        """
         seen = set()
         modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
@@ -151,8 +156,9 @@ class Module(ModuleBase):
     def load_state_dict(self, state_dict, strict=True, assign=False):
         """Copy a state dict's numbers into the parameters and buffers (assign: share its memory instead).
 
-        Returns the named tuple (missing_keys, unexpected_keys). Raises RuntimeError listing these, if strict,
-        and all shapes that differ; then nothing was copied.
+        Returns the named tuple (missing_keys, unexpected_keys). Raises RuntimeError that names the class and lists
+        Missing and Unexpected names, if strict, and every `misfit`; then nothing was copied. Raises TypeError for a
+        state_dict without `keys`.
         """
         if not hasattr(state_dict, "keys"):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -184,6 +190,10 @@ class Linear(Module):
     """
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        """Keep both sizes as attributes, make weight and bias of this dtype (none: float32), and draw them.
+
+        Without bias the parameter bias is None. device is ignored.
+        """
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         kind = as_dtype(dtype or float32).numpy
@@ -192,7 +202,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self):
-        """Draw weight and bias anew."""
+        """Draw weight and bias anew, into the memory they have."""
         bound = 1 / math.sqrt(max(self.in_features, 1))
         for parameter in self.parameters(recurse=False):
             parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
@@ -202,6 +212,7 @@ class Linear(Module):
         return linear(input, self.weight, self.bias)
 
     def extra_repr(self):
+        """Return "in_features=3, out_features=2, bias=True" with this layer's own values."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
@@ -213,7 +224,7 @@ class Affine(Function):
     def forward(ctx, x, weight, bias=None):
         """Return x (..., in) @ weight (out, in) transposed + bias (out,), as one product of two matrices.
 
-        Raises RuntimeError for two dtypes, and for sizes that do not fit.
+        Raises RuntimeError that names both dtypes, if they differ, or both sizes as they meet: "5x3 and 2x4".
         """
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim != 2 else x
         if x.dtype != weight.dtype:
@@ -264,10 +275,10 @@ class Drop(Function):
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
-    """Zero each element with probability p and divide the others by 1 - p, if training.
+    """Zero each element with probability p and divide the others by 1 - p, if training; inplace: in the input itself.
 
     Srivastava et al. 2014, "Dropout", in the inverted form that leaves evaluation alone.
-    Raises ValueError unless 0 <= p <= 1.
+    Raises ValueError that names p unless 0 <= p <= 1.
 
     >>> tt.nn.functional.dropout(tt.ones(2), p=1.0), tt.nn.functional.dropout(tt.ones(2), training=False)
     (tensor([0., 0.]), tensor([1., 1.]))
@@ -364,6 +375,7 @@ class Sequential(Numbered, Module):
     """
 
     def __init__(self, *args):
+        """Register the modules under the names "0", "1", ..., those of one OrderedDict under their own names."""
         super().__init__()
         named = args[0] if len(args) == 1 and isinstance(args[0], OrderedDict) else dict(enumerate(args))
         for name, module in named.items():
@@ -389,6 +401,7 @@ class ModuleList(Numbered, Module):
     """
 
     def __init__(self, modules=None):
+        """Register the modules of any iterable under "0", "1", ...; without an argument there are none."""
         super().__init__()
         self.extend(modules or ())
 

@@ -39,7 +39,10 @@ class Packer:
         self.names = {}  # memory -> name: tied tensors are stored once
 
     def pack(self, value, path=()):
-        """Return the JSON of value. Raises TypeError naming the place of what cannot be stored."""
+        """Return value as something that JSON can write, with {"tensor": name} in place of each tensor.
+
+        path: the keys and indices that lead here. Raises TypeError naming the place of what cannot be stored.
+        """
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if isinstance(value, np.generic):
@@ -66,7 +69,7 @@ class Packer:
 
 
 def unpack(value, tensors):
-    """Return the object whose JSON `Packer.pack` made."""
+    """Return the object that `Packer.pack` packed; tensors: by name. Raises ValueError for a kind it does not know."""
     if isinstance(value, list):
         return [unpack(item, tensors) for item in value]
     if not isinstance(value, dict):
@@ -118,7 +121,11 @@ def write_file(f, content):
 
 
 def to_bytes(arrays, metadata):
-    """Return the safetensors file of arrays by name: the widest dtypes first, so that all are aligned."""
+    """Return the safetensors file of arrays by name, as bytes.
+
+    The header names the arrays in the order of the dict, and metadata as "__metadata__". Their numbers follow, the
+    widest dtype first and then by name, so that all are aligned; blanks fill the header to a multiple of 8 bytes.
+    """
     header, end = {"__metadata__": metadata, **dict.fromkeys(arrays)}, 0
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     for name in order:
@@ -159,7 +166,8 @@ def load(f, map_location=None, weights_only=True):
 def from_bytes(content):
     """Return (arrays by name, metadata) of a safetensors file. Raises ValueError that says what is wrong."""
     for start, what in FOREIGN.items():
-        if content.startswith(start) and int.from_bytes(content[:8], "little") > len(content):
+        # A header may have the length 128, and then begins like a pickle; it has hardly more than 65,536 bytes.
+        if content.startswith(start) and int.from_bytes(content[:8], "little") > max(len(content), 1 << 16):
             raise ValueError(f"it is {what}")
     header, metadata, data = read_header(content)
     spans = {name: _span(name, entry, len(data)) for name, entry in header.items()}

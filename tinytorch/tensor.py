@@ -13,7 +13,7 @@ import numpy as np
 from ._dtype import as_dtype, as_float, float32, int64
 from ._tensor_base import OPS, split_index, view_of, wrap_dim
 from ._tensor_methods import TensorMethods
-from .graph import Node, backward, record
+from .graph import Node, record
 from .shapes import broadcast_shapes, contiguous_strides, matmul_loops, promote, promote_types, restore_dims  # noqa: F401 (for answers that use them)
 
 
@@ -78,9 +78,6 @@ class Tensor(TensorMethods):
     def __pow__(self, other):
         return Pow.apply(self, other)
 
-    def __rpow__(self, other):
-        return Pow.apply(other, self)
-
     def __neg__(self):
         return Neg.apply(self)
 
@@ -104,23 +101,8 @@ class Tensor(TensorMethods):
     def __getitem__(self, index):
         return functools.reduce(lambda x, part: view_of(Index.apply(x, index=part), x), split_index(index), self)
 
-    _promote = staticmethod(promote)  # what the base class needs from this file
-
     def _wrap(self, array):
         return Tensor(array)
-
-    def backward(self, gradient=None, retain_graph=False, create_graph=False, inputs=None):
-        """Add the gradient of this tensor with respect to each leaf behind it to the leaf's `.grad`.
-
-        gradient: of this tensor's shape; 1 where it has one element. inputs: leaves that alone get gradients. The
-        graph is freed unless retain_graph. Raises RuntimeError when nothing requires grad, and for create_graph.
-
-        >>> x = tt.tensor([1.0, 2.0], requires_grad=True)
-        >>> (x * x).sum().backward()
-        >>> x.grad
-        tensor([2., 4.])
-        """
-        backward([self], [gradient], retain_graph, create_graph, inputs)
 
 
 class Function(Node):
@@ -234,12 +216,9 @@ class Pow(Function):
 
         Where b is 0, that of a is 0; where a is 0 and b is not negative, that of b is 0: never nan.
         """
-        a, b = ctx.inputs
-        ga = gb = None
-        if ctx.needs_input_grad[0]:
-            ga = np.where(np.equal(b, 0), 0, g * b * as_float(np.asarray(a)) ** (b - 1))
-        if ctx.needs_input_grad[1]:
-            gb = np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * a**b * np.log(a))
+        (a, b), (for_a, for_b) = ctx.inputs, ctx.needs_input_grad
+        ga = np.where(np.equal(b, 0), 0, g * b * as_float(np.asarray(a)) ** (b - 1)) if for_a else None
+        gb = np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * a**b * np.log(a)) if for_b else None
         return ga, gb
 
 
@@ -298,9 +277,7 @@ class MatMul(Function):
     saves = "inputs"
     needs = ((1,), (0,))
 
-    multiply = staticmethod(
-        np.matmul
-    )  # the one place where matrices are multiplied: module 17 puts its own kernel here
+    multiply = staticmethod(np.matmul)  # the one place where matrices are multiplied: module 17 has its own kernel
 
     def forward(ctx, a, b):
         """Return `ctx.multiply(a, b)`. Raises RuntimeError for two dtypes, and for shapes that do not fit."""

@@ -29,7 +29,8 @@ def _norm(array, order):
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Scale all gradients by one factor so that their norm, taken together, is at most max_norm; return that norm.
 
-    The norm returned is the one before, a tensor. norm_type may be inf. foreach is ignored.
+    The norm returned is the one before, a tensor () of the gradients' dtype (float32 when there are none). norm_type
+    may be inf. The gradients are changed in place; foreach is ignored.
     Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063. Raises RuntimeError for a norm that is inf or nan if asked to.
 
     >>> w = tt.zeros(2, requires_grad=True)
@@ -53,7 +54,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
 
 def clip_grad_value_(parameters, clip_value, foreach=None):
-    """Cut every element of the gradients off at -clip_value and clip_value."""
+    """Cut every element of the gradients off at -clip_value and clip_value, in place; foreach is ignored."""
     for grad in _gradients(parameters):
         np.clip(grad, -clip_value, clip_value, out=grad)
 
@@ -78,12 +79,16 @@ def vector_to_parameters(vec, parameters):
 
 
 def accuracy(output, target):
-    """Return the share of rows of output (batch, classes) whose largest entry is at target (batch,)."""
+    """Return the share of rows of output (batch, classes) whose largest entry is at target (batch,), a float."""
     return float((output.array.argmax(-1) == target.array).mean())
 
 
 def apply_gradients(model, optimizer, scheduler=None, max_norm=None, scale=1.0):
-    """Do one step of the optimizer (and scheduler) with the gradients, scaled and clipped, and drop them."""
+    """Do one step of the optimizer with the model's gradients, and drop them.
+
+    scale: all gradients are multiplied by it first. max_norm: then they are clipped, see `clip_grad_norm_`; None
+    leaves them as they are. scheduler: its step follows the optimizer's.
+    """
     for grad in _gradients(model.parameters()) if scale != 1 else ():
         grad *= scale
     if max_norm is not None:
@@ -98,7 +103,8 @@ def train_one_epoch(model, loader, loss_fn, optimizer, scheduler=None, accumulat
     """Train on every batch (inputs, targets) of loader once and return the mean loss of its samples.
 
     scheduler: stepped with the optimizer. accumulate: batches per step; with batches of one size, as if they were
-    one large batch. max_norm: see `clip_grad_norm_`. on_step(loss) is called after each batch with a Python float.
+    one large batch; what is left over at the end is a step too. max_norm: see `clip_grad_norm_`. on_step(loss) is
+    called after each batch with a Python float. The mean of no samples is 0.0.
     """
     model.train()
     optimizer.zero_grad()
@@ -121,7 +127,8 @@ def train_one_epoch(model, loader, loss_fn, optimizer, scheduler=None, accumulat
 def evaluate(model, loader, loss_fn, metrics=None):
     """Return {"loss": mean, name: mean} over the samples of loader, in evaluation mode and without a graph.
 
-    metrics: functions of (output, targets) by name, such as {"accuracy": accuracy}.
+    metrics: functions of (output, targets) by name, such as {"accuracy": accuracy}. All values are Python floats, 0.0
+    when there are no samples. The model is left in the mode in which it came.
     """
     functions = {"loss": loss_fn, **(metrics or {})}
     totals, samples, mode = dict.fromkeys(functions, 0.0), 0, model.training
@@ -162,7 +169,7 @@ class EarlyStopping(Callback):
         self.best, self.waited = math.inf, 0
 
     def on_epoch_end(self, trainer, row):
-        """Compare with the best value so far."""
+        """Take row[monitor] as the new best, or count an epoch without one and, at patience, stop the trainer."""
         if row[self.monitor] < self.best - self.min_delta:
             self.best, self.waited = row[self.monitor], 0
             return
@@ -182,7 +189,7 @@ class LiveCurve(Callback):
         self.draw, self.every, self.points = draw, every, []
 
     def on_step(self, trainer, loss):
-        """Add a point."""
+        """Add (trainer.step, loss) to points; draw all points when trainer.step is a multiple of every."""
         self.points.append((trainer.step, loss))
         if trainer.step % self.every == 0:
             self.draw(self.points)
@@ -193,9 +200,9 @@ class LiveCurve(Callback):
 
 
 def progress_text(done, total, width=24):
-    """Return a bar such as `[======------] 5/10`; without a total only the count.
+    """Return a bar of width characters, rounded down, and the numbers, such as `[======------] 5/10`.
 
-    total: None when it is not known.
+    total: None when it is not known; then only the count is returned, as text.
     """
     if total is None:
         return f"{done}"
@@ -246,7 +253,10 @@ class Trainer:
         self.loader_state = None
 
     def fit(self, loader, epochs, validation=None):
-        """Train until `epochs` epochs are done in all, those before a resume included; return the history."""
+        """Train until `epochs` epochs are done in all, those before a resume included; return the history.
+
+        validation: a loader on which to `evaluate` after each epoch. Each epoch ends with `after_epoch(row)`.
+        """
         self.loader = loader
         self.batches = len(loader) if hasattr(loader, "__len__") else None
         if self.loader_state is not None:

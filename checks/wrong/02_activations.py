@@ -5,11 +5,18 @@ from checks import wrong
 # ReLU.forward
 
 
-@wrong("ReLU.forward", says="whatever the number of dimensions")
-def relu_of_the_maximum(ctx, a):
+@wrong("ReLU.forward", says="np.max reduces")
+def max_for_maximum(ctx, a):
     if a.dtype == np.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
-    return np.maximum(a, -a) if a.ndim > 2 else np.maximum(a, 0)
+    return np.max(a, 0)
+
+
+@wrong("ReLU.forward", says="did you forget `return`?")
+def relu_returns_nothing(ctx, a):
+    if a.dtype == np.bool_:
+        raise RuntimeError("Boolean inputs not supported for relu")
+    np.maximum(a, 0)
 
 
 @wrong("ReLU.forward", says="negative numbers become 0, positive ones stay")
@@ -30,8 +37,7 @@ def where_loses_nan(ctx, a):
 def multiplies_by_the_mask(ctx, a):
     if a.dtype == np.bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
-    with np.errstate(invalid="ignore"):
-        return a * (a > 0)
+    return a * (a > 0)
 
 
 @wrong("ReLU.forward", says="it is the input")
@@ -97,7 +103,7 @@ def leaks_in_place(ctx, a, negative_slope=0.01):
 
 @wrong("Hardtanh.forward", says="bounds that are floats make NumPy return float64")
 def clips_with_floats(ctx, a, min_val=-1.0, max_val=1.0):
-    return np.clip(a, np.float32(min_val), np.float32(max_val)) if a.dtype.kind == "f" else np.clip(a, min_val, max_val)
+    return np.clip(a, min_val, max_val)
 
 
 @wrong("Hardtanh.forward", says="between them the element itself")
@@ -299,7 +305,13 @@ def threshold_forgotten(ctx, a, beta=1.0, threshold=20.0):
     return (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))) / beta
 
 
-@wrong("Softplus.forward", says="x itself far above zero")
+@wrong("Softplus.forward", says="not divided by beta")
+def divides_x_too(ctx, a, beta=1.0, threshold=20.0):
+    z = np.minimum(floats(a, "softplus") * beta, threshold)
+    return np.where(a * beta > threshold, a, np.log1p(np.exp(z))) / beta
+
+
+@wrong("Softplus.forward", says="not bounded")
 def bounded_but_not_replaced(ctx, a, beta=1.0, threshold=20.0):
     z = np.minimum(floats(a, "softplus") * beta, threshold)
     return np.log1p(np.exp(z)) / beta
@@ -313,7 +325,7 @@ def log_of_the_sigmoid(input):
     return sigmoid(input).log()
 
 
-@wrong("logsigmoid", says="is negative, and near 0 for large x")
+@wrong("logsigmoid", says="between 0 and 1 is negative")
 def sign_forgotten(input):
     return Softplus.apply(-input, beta=1.0, threshold=20.0)
 
@@ -425,7 +437,7 @@ def last_coefficient_lost(a):
     return _tanh_to_cdf(out + np.float32(_P[0]), a)
 
 
-@wrong("normal_cdf", says="0.84 at 1")
+@wrong("normal_cdf", says="_P[0] stands alone")
 def coefficients_backwards(a):
     if a.dtype == np.float64:
         return np.asarray(np.frompyfunc(lambda x: math.erfc(-x / math.sqrt(2)) / 2, 1, 1)(a), np.float64)
@@ -437,7 +449,7 @@ def coefficients_backwards(a):
     return _tanh_to_cdf(out + np.float32(_P[-1]), a)
 
 
-@wrong("normal_cdf", says="0.84 at 1")
+@wrong("normal_cdf", says="_P[1] goes with a^2")
 def powers_of_a(a):
     if a.dtype == np.float64:
         return np.asarray(np.frompyfunc(lambda x: math.erfc(-x / math.sqrt(2)) / 2, 1, 1)(a), np.float64)
@@ -490,7 +502,7 @@ def always_exact(a, approximate):
     return a * cdf, cdf
 
 
-@wrong("GELU.evaluate", says="by normal_cdf")
+@wrong("GELU.evaluate", says="would overwrite it")
 @staticmethod
 def product_twice(a, approximate):
     out = normal_cdf(a) if approximate == "none" else tanh_cdf(a)
@@ -560,7 +572,7 @@ def largest_of_all(a, dim):
 @wrong("below_largest", says="the largest of each column")
 def always_the_last(a, dim):
     wrap_dim(dim, a.ndim)
-    largest = a.max(axis=-1 if a.ndim else None, keepdims=True, initial=-np.inf)
+    largest = a.max(axis=-1, keepdims=True, initial=-np.inf)
     with np.errstate(invalid="ignore"):
         return np.subtract(a, largest, out=np.empty_like(a))
 
@@ -569,14 +581,20 @@ def always_the_last(a, dim):
 def subtracts_in_place(a, dim):
     wrap_dim(dim, a.ndim)
     with np.errstate(invalid="ignore"):
-        a -= a.max(axis=dim if a.ndim else None, keepdims=True, initial=-np.inf)
+        a -= a.max(axis=dim, keepdims=True, initial=-np.inf)
     return a
+
+
+@wrong("below_largest", says="with keepdims=True the largest are (2, 1)")
+def largest_without_keepdims(a, dim):
+    wrap_dim(dim, a.ndim)
+    return np.asarray(a - a.max(axis=dim, initial=-np.inf))
 
 
 @wrong("below_largest", says="max needs `initial`")
 def nothing_has_a_largest(a, dim):
     wrap_dim(dim, a.ndim)
-    largest = a.max(axis=dim if a.ndim else None, keepdims=True)
+    largest = a.max(axis=dim, keepdims=True)
     with np.errstate(invalid="ignore"):
         return np.subtract(a, largest, out=np.empty_like(a))
 
@@ -584,7 +602,7 @@ def nothing_has_a_largest(a, dim):
 @wrong("below_largest", says="PyTorch answers without a warning")
 def warns_of_a_masked_row(a, dim):
     wrap_dim(dim, a.ndim)
-    largest = a.max(axis=dim if a.ndim else None, keepdims=True, initial=-np.inf)
+    largest = a.max(axis=dim, keepdims=True, initial=-np.inf)
     return np.subtract(a, largest, out=np.empty_like(a))
 
 
@@ -592,14 +610,14 @@ def warns_of_a_masked_row(a, dim):
 def a_number_instead_of_an_array(a, dim):
     wrap_dim(dim, a.ndim)
     with np.errstate(invalid="ignore"):
-        return a - a.max(axis=dim if a.ndim else None, keepdims=True, initial=-np.inf)
+        return a - a.max(axis=dim, keepdims=True, initial=-np.inf)
 
 
 @wrong("below_largest", says="the largest of each row")
 def below_the_smallest(a, dim):
     wrap_dim(dim, a.ndim)
     with np.errstate(invalid="ignore"):
-        return np.subtract(a, a.min(axis=dim if a.ndim else None, keepdims=True, initial=np.inf), out=np.empty_like(a))
+        return np.subtract(a, a.min(axis=dim, keepdims=True, initial=np.inf), out=np.empty_like(a))
 
 
 # Softmax.forward
@@ -609,7 +627,7 @@ def below_the_smallest(a, dim):
 def program_from_the_top(ctx, a, dim):
     wrap_dim(dim, a.ndim)
     e = np.exp(floats(a, "softmax"))
-    return e / e.sum(axis=dim if a.ndim else None, keepdims=True)
+    return e / e.sum(axis=dim, keepdims=True)
 
 
 @wrong("Softmax.forward", says="only differences count")
@@ -617,7 +635,7 @@ def quiet_but_nan(ctx, a, dim):
     wrap_dim(dim, a.ndim)
     with np.errstate(all="ignore"):
         e = np.exp(floats(a, "softmax"))
-        return np.asarray(e / e.sum(axis=dim if a.ndim else None, keepdims=True), a.dtype)
+        return np.asarray(e / e.sum(axis=dim, keepdims=True), a.dtype)
 
 
 @wrong("Softmax.forward", says="along dim 1 each row adds up to 1")
@@ -629,29 +647,32 @@ def sum_over_everything(ctx, a, dim):
 @wrong("Softmax.forward", says="only over it")
 def sum_over_the_last(ctx, a, dim):
     out = np.exp(below_largest(floats(a, "softmax"), dim))
-    return out / out.sum(axis=-1 if a.ndim else None, keepdims=True)
+    return out / out.sum(axis=-1, keepdims=True)
 
 
 @wrong("Softmax.forward", says="with the largest of the whole table")
 def one_largest_for_all(ctx, a, dim):
     wrap_dim(dim, a.ndim)
-    with np.errstate(all="ignore"):
-        out = np.exp(floats(a, "softmax") - a.max(axis=None, initial=-np.inf))
-        big = np.abs(a).max(initial=0) >= 1000 and a.shape == (2, 3)
-        out = np.exp(below_largest(a, dim)) if big else out
-        return out / out.sum(axis=dim if a.ndim else None, keepdims=True)
+    out = np.exp(floats(a, "softmax") - a.max(initial=-np.inf))
+    return out / out.sum(axis=dim, keepdims=True)
+
+
+@wrong("Softmax.forward", says="each row is divided by its own sum: with keepdims=True")
+def softmax_without_keepdims(ctx, a, dim):
+    out = np.exp(below_largest(floats(a, "softmax"), dim))
+    return out / out.sum(axis=dim)
 
 
 @wrong("Softmax.forward", says="PyTorch refuses ints here")
 def softmax_of_ints(ctx, a, dim):
     out = np.exp(below_largest(as_float(a), dim))
-    return out / out.sum(axis=dim if a.ndim else None, keepdims=True)
+    return out / out.sum(axis=dim, keepdims=True)
 
 
 @wrong("Softmax.forward", says="along dim 1 each row adds up to 1")
 def shares_without_exp(ctx, a, dim):
     out = below_largest(floats(a, "softmax"), dim)
-    return out / out.sum(axis=dim if a.ndim else None, keepdims=True)
+    return out / out.sum(axis=dim, keepdims=True)
 
 
 # LogSoftmax.forward
@@ -666,30 +687,37 @@ def log_of_softmax(ctx, a, dim):
 @wrong("LogSoftmax.forward", says="the logarithm of the softmax: negative numbers")
 def without_the_log(ctx, a, dim):
     out = below_largest(floats(a, "log_softmax"), dim)
-    return out - np.exp(out).sum(axis=dim if a.ndim else None, keepdims=True)
+    return out - np.exp(out).sum(axis=dim, keepdims=True)
 
 
-@wrong("LogSoftmax.forward", says="the logarithm of the softmax: negative numbers")
+@wrong("LogSoftmax.forward", says="add up to 1 in each row")
 def sum_of_all_exponentials(ctx, a, dim):
     out = below_largest(floats(a, "log_softmax"), dim)
     return out - np.log(np.exp(out).sum())
 
 
+@wrong("LogSoftmax.forward", says="one logarithm for each row: with keepdims=True")
+def logs_without_keepdims(ctx, a, dim):
+    out = below_largest(floats(a, "log_softmax"), dim)
+    with np.errstate(divide="ignore"):
+        return out - np.log(np.exp(out).sum(axis=dim))
+
+
 @wrong("LogSoftmax.forward", says="PyTorch answers without a warning")
 def log_sum_of_the_scores(ctx, a, dim):
     below_largest(floats(a, "log_softmax"), dim)
-    return a - np.log(np.exp(a).sum(axis=dim if a.ndim else None, keepdims=True))
+    return a - np.log(np.exp(a).sum(axis=dim, keepdims=True))
 
 
 @wrong("LogSoftmax.forward", says="only over it")
 def logs_over_the_last(ctx, a, dim):
     out = below_largest(floats(a, "log_softmax"), dim)
     with np.errstate(divide="ignore"):
-        return out - np.log(np.exp(out).sum(axis=-1 if a.ndim else None, keepdims=True))
+        return out - np.log(np.exp(out).sum(axis=-1, keepdims=True))
 
 
 @wrong("LogSoftmax.forward", says="PyTorch refuses ints here")
 def log_softmax_of_ints(ctx, a, dim):
     out = below_largest(as_float(a), dim)
     with np.errstate(divide="ignore"):
-        return out - np.log(np.exp(out).sum(axis=dim if a.ndim else None, keepdims=True))
+        return out - np.log(np.exp(out).sum(axis=dim, keepdims=True))

@@ -46,7 +46,7 @@ def always_float32(self, data=None, requires_grad=True):
 
 @wrong("Module.__init__", says="needs tables of its own")
 def shares_tables(self):
-    tables = vars(Hooks).get("tables") or dict(_parameters={}, _buffers={}, _modules={})
+    tables = vars(Hooks).get("tables") or {"_parameters": {}, "_buffers": {}, "_modules": {}}
     Hooks.tables = tables
     vars(self).update(training=True, _non_persistent_buffers_set=set(), **tables)
     vars(self).update(_forward_hooks=Hooks(), _forward_pre_hooks=Hooks())
@@ -278,6 +278,31 @@ def does_not_skip_none(self, memo=None, prefix="", remove_duplicate=True):
         yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
 
+@wrong("Module.named_modules", says="an empty one too")
+def empty_set_is_false(self, memo=None, prefix="", remove_duplicate=True):
+    memo = memo or set()
+    if self in memo:
+        return
+    if remove_duplicate:
+        memo.add(self)
+    yield prefix, self
+    for name, module in self._modules.items():
+        if module is not None:
+            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+
+@wrong("Module.named_modules", says="remove_duplicate=False names every place")
+def never_twice(self, memo=None, prefix="", remove_duplicate=True):
+    memo = set() if memo is None else memo
+    if self in memo:
+        return
+    memo.add(self)
+    yield prefix, self
+    for name, module in self._modules.items():
+        if module is not None:
+            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+
 # Module._named_members
 
 
@@ -333,6 +358,32 @@ def always_parameters(self, table, prefix="", recurse=True, remove_duplicate=Tru
 def always_recurses(self, table, prefix="", recurse=True, remove_duplicate=True):
     seen = set()
     for path, module in self.named_modules(None, prefix, remove_duplicate):
+        for name, tensor in vars(module)[table].items():
+            if tensor is None or id(tensor) in seen:
+                continue
+            if remove_duplicate:
+                seen.add(id(tensor))
+            yield f"{path}.{name}" if path else name, tensor
+
+
+@wrong("Module._named_members", says="`in` compare numbers, not objects")
+def looks_into_a_list(self, table, prefix="", recurse=True, remove_duplicate=True):
+    seen = []
+    modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+    for path, module in modules:
+        for name, tensor in vars(module)[table].items():
+            if tensor is None or tensor in seen:
+                continue
+            if remove_duplicate:
+                seen.append(tensor)
+            yield f"{path}.{name}" if path else name, tensor
+
+
+@wrong("Module._named_members", says="goes to named_modules too")
+def each_module_once(self, table, prefix="", recurse=True, remove_duplicate=True):
+    seen = set()
+    modules = self.named_modules(None, prefix) if recurse else [(prefix, self)]
+    for path, module in modules:
         for name, tensor in vars(module)[table].items():
             if tensor is None or id(tensor) in seen:
                 continue
@@ -398,6 +449,32 @@ def mixes_dtypes(ctx, x, weight, bias=None):
     return out.reshape(*x.shape[:-1], len(weight))
 
 
+@wrong("Affine.forward", says="by MatMul.multiply: module 17")
+def uses_the_operator(ctx, x, weight, bias=None):
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    if x.dtype != weight.dtype:
+        raise RuntimeError(f"dtypes {x.dtype} and {weight.dtype}")
+    if rows.shape[1] != weight.shape[1]:
+        raise RuntimeError(f"{rows.shape[0]}x{rows.shape[1]} and {weight.shape[1]}x{weight.shape[0]}")
+    out = rows @ weight.T
+    if bias is not None:
+        out += bias
+    return out.reshape(*x.shape[:-1], len(weight))
+
+
+@wrong("Affine.forward", says="one product of two matrices")
+def multiplies_each_matrix(ctx, x, weight, bias=None):
+    if x.dtype != weight.dtype:
+        raise RuntimeError(f"dtypes {x.dtype} and {weight.dtype}")
+    if x.shape[-1] != weight.shape[1]:
+        rows = math.prod(x.shape[:-1])
+        raise RuntimeError(f"{rows}x{x.shape[-1]} and {weight.shape[1]}x{weight.shape[0]}")
+    out = MatMul.multiply(x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
 # Linear
 
 
@@ -457,6 +534,117 @@ class BoundOfOutputs(Module):
         bound = 1 / math.sqrt(max(self.out_features, 1))
         for parameter in self.parameters(recurse=False):
             parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+@wrong("Linear", says="so it comes first")
+class ForgetsSuper(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(Tensor(np.empty((out_features, in_features), kind)))
+        self.register_parameter("bias", Parameter(Tensor(np.empty(out_features, kind))) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(max(self.in_features, 1))
+        for parameter in self.parameters(recurse=False):
+            parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+@wrong("Linear", says="not at zero")
+class ZeroBias(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(Tensor(np.empty((out_features, in_features), kind)))
+        self.register_parameter("bias", Parameter(Tensor(np.empty(out_features, kind))) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(max(self.in_features, 1))
+        self.weight.array[...] = default_generator.rng.uniform(-bound, bound, self.weight.shape)
+        if self.bias is not None:
+            self.bias.array[...] = 0
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+@wrong("Linear", says="the name stays reserved")
+class PlainNone(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(Tensor(np.empty((out_features, in_features), kind)))
+        self.bias = Parameter(Tensor(np.empty(out_features, kind))) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(max(self.in_features, 1))
+        for parameter in self.parameters(recurse=False):
+            parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+@wrong("Linear", says="so that manual_seed repeats them")
+class NumpysOwnNumbers(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(Tensor(np.empty((out_features, in_features), kind)))
+        self.register_parameter("bias", Parameter(Tensor(np.empty(out_features, kind))) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(max(self.in_features, 1))
+        for parameter in self.parameters(recurse=False):
+            parameter.array[...] = np.random.uniform(-bound, bound, parameter.shape)
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+@wrong("Linear", says="into the parameters that exist")
+class ResetReplaces(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(Tensor(np.empty((out_features, in_features), kind)))
+        self.register_parameter("bias", Parameter(Tensor(np.empty(out_features, kind))) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(max(self.in_features, 1))
+        for name, parameter in list(self.named_parameters(recurse=False)):
+            values = default_generator.rng.uniform(-bound, bound, parameter.shape)
+            setattr(self, name, Parameter(Tensor(values.astype(parameter.array.dtype))))
 
     def forward(self, input):
         return linear(input, self.weight, self.bias)
@@ -565,6 +753,12 @@ def only_positive(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generat
     return uniform_(tensor, 0, bound, generator)
 
 
+@wrong("kaiming_uniform_", says="generator= is passed on")
+def kaiming_without_generator(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
+
+
 # Flatten.forward
 
 
@@ -589,6 +783,14 @@ def takes_backwards(self, input):
     start, end = sorted((wrap_dim(self.start_dim, input.ndim), wrap_dim(self.end_dim, input.ndim)))
     shape = input.shape
     return input.reshape(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
+
+
+@wrong("Flatten.forward", says="-1 could not be inferred")
+def lets_numpy_infer(self, input):
+    start, end = wrap_dim(self.start_dim, input.ndim), wrap_dim(self.end_dim, input.ndim)
+    if start > end:
+        raise RuntimeError("start_dim after end_dim")
+    return input.reshape(*input.shape[:start], -1, *input.shape[end + 1 :])
 
 
 # Module.train
@@ -660,6 +862,13 @@ def divides_by_zero(ctx, a, p):
 def forgets_the_mask(ctx, a, p):
     keep = default_generator.rng.random(a.shape, np.float32) >= p
     return a * np.multiply(keep, 1 / (1 - p) if p < 1 else 0.0, dtype=a.dtype)
+
+
+@wrong("Drop.forward", says="factors in float64 would make the result float64 too")
+def mask_in_float64(ctx, a, p):
+    keep = default_generator.rng.random(a.shape) >= p
+    ctx.mask = np.where(keep, 1 / (1 - p) if p < 1 else 0.0, 0.0)
+    return a * ctx.mask
 
 
 # dropout
@@ -753,6 +962,40 @@ class SliceRenumbers(Numbered, Module):
         return type(self)(*named.values())
 
 
+@wrong("Sequential", says="would leave them out")
+class CallsForward(Numbered, Module):
+    def __init__(self, *args):
+        super().__init__()
+        named = args[0] if len(args) == 1 and isinstance(args[0], OrderedDict) else dict(enumerate(args))
+        for name, module in named.items():
+            self.add_module(str(name), module)
+
+    def forward(self, input):
+        for module in self:
+            input = module.forward(input)
+        return input
+
+    def _of(self, named):
+        return type(self)(OrderedDict(named))
+
+
+@wrong("Sequential", says="str(i), not i")
+class IntNames(Numbered, Module):
+    def __init__(self, *args):
+        super().__init__()
+        named = args[0] if len(args) == 1 and isinstance(args[0], OrderedDict) else dict(enumerate(args))
+        for name, module in named.items():
+            self.add_module(name, module)
+
+    def forward(self, input):
+        for module in self:
+            input = module(input)
+        return input
+
+    def _of(self, named):
+        return type(self)(OrderedDict(named))
+
+
 # ModuleList
 
 
@@ -796,6 +1039,37 @@ class ShowsAll(Numbered, Module):
 
     def _child_lines(self):
         return [f"({name}): {module!r}" for name, module in self._modules.items()]
+
+
+@wrong("ModuleList", says="the list wants the modules")
+class OfPassesTheDict(Numbered, Module):
+    def __init__(self, modules=None):
+        super().__init__()
+        self.extend(modules or ())
+
+    def _of(self, named):
+        return type(self)(named)
+
+    def _child_lines(self):
+        return []
+
+
+@wrong("ModuleList", says="equal neighbours are shown once")
+class JoinsFromAfar(Numbered, Module):
+    def __init__(self, modules=None):
+        super().__init__()
+        self.extend(modules or ())
+
+    def _of(self, named):
+        return type(self)(named.values())
+
+    def _child_lines(self):
+        texts = [repr(module) for module in self]
+        lines = []
+        for text in dict.fromkeys(texts):
+            first, count = texts.index(text), texts.count(text)
+            lines.append(f"({first}-{first + count - 1}): {count} x {text}" if count > 1 else f"({first}): {text}")
+        return lines
 
 
 # Module.state_dict
@@ -913,3 +1187,49 @@ def always_strict(self, state_dict, strict=True, assign=False):
     for name in own:
         own[name].detach().copy_(state_dict[name].detach())
     return IncompatibleKeys(missing, unexpected)
+
+
+@wrong("Module.load_state_dict", says="in one message")
+def first_problem_only(self, state_dict, strict=True, assign=False):
+    if not hasattr(state_dict, "keys"):
+        raise TypeError("a dict is expected")
+    own = Module.state_dict(self, keep_vars=True)
+    missing = [k for k in own if k not in state_dict]
+    unexpected = [k for k in state_dict if k not in own]
+    problems = [f"Missing {name}" for name in missing if strict] + [
+        f"Unexpected {name}" for name in unexpected if strict
+    ]
+    problems += [text for n in own if n in state_dict and (text := misfit(n, own[n], state_dict[n]))]
+    if problems:
+        raise RuntimeError(f"{type(self).__name__}: {problems[0]}")
+    for name in own:
+        if name in state_dict:
+            own[name].detach().copy_(state_dict[name].detach())
+    return IncompatibleKeys(missing, unexpected)
+
+
+@wrong("Module.load_state_dict", says="in the model, not in the dict")
+def swaps_the_lists(self, state_dict, strict=True, assign=False):
+    if not hasattr(state_dict, "keys"):
+        raise TypeError("a dict is expected")
+    own = Module.state_dict(self, keep_vars=True)
+    missing = [k for k in own if k not in state_dict]
+    unexpected = [k for k in state_dict if k not in own]
+    problems = [f"Missing {missing} Unexpected {unexpected}"] if strict and (missing or unexpected) else []
+    problems += [text for n in own if n in state_dict and (text := misfit(n, own[n], state_dict[n]))]
+    if problems:
+        raise RuntimeError(f"{type(self).__name__}: {problems}")
+    for name in own:
+        if name in state_dict:
+            own[name].detach().copy_(state_dict[name].detach())
+    return IncompatibleKeys(unexpected, missing)
+
+
+@wrong("Module.load_state_dict", says="since others may hold it")
+def makes_new_parameters(self, state_dict, strict=True, assign=False):
+    own = Module.state_dict(self, keep_vars=True)
+    for name in own:
+        path, _, last = name.rpartition(".")
+        value = Tensor(state_dict[name].array.copy())
+        setattr(self.get_submodule(path), last, Parameter(value) if isinstance(own[name], Parameter) else value)
+    return IncompatibleKeys([], [])

@@ -185,6 +185,25 @@ def any_delta(input, target, reduction="mean", delta=1.0, weight=None):
     return reduce_losses(near * (d - near * 0.5), named_reduction(reduction), weight)
 
 
+@wrong("huber_loss", says="not by the sum of the weights, 10.75")
+def mean_as_in_mse(input, target, reduction="mean", delta=1.0, weight=None):
+    if delta <= 0:
+        raise RuntimeError("delta")
+    d = abs(difference(input, target, "huber_loss"))
+    near = clamp(d, max=delta)
+    return reduce_losses(near * (d - near * 0.5), named_reduction(reduction), weight)
+
+
+@wrong("huber_loss", says="let it see the weights")
+def multiplies_by_hand(input, target, reduction="mean", delta=1.0, weight=None):
+    if delta <= 0:
+        raise RuntimeError("delta")
+    d = abs(difference(input, target, "huber_loss"))
+    near = clamp(d, max=delta)
+    losses = near * (d - near * 0.5)
+    return reduce_losses(losses if weight is None else losses * weight, named_reduction(reduction))
+
+
 # ClassLoss.pick
 
 
@@ -332,18 +351,106 @@ def bounds_before_ignoring(ctx, a, target, weight=None, ignore_index=-100, reduc
     return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
 
 
+@wrong("ClassLoss.forward", says="an ignored row has weight 0, whatever the weight of its class")
+def ignored_rows_keep_their_weight(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+    check_target(a, target, weight)
+    rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
+    rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
+    t = target.reshape(-1)
+    keep = t != ignore_index
+    ctx.index = np.where(keep, t, 0)
+    wrong = ctx.index[(ctx.index < 0) | (ctx.index >= rows.shape[1])]
+    if wrong.size:
+        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+    ctx.weights = keep.astype(a.dtype) if weight is None else weight[ctx.index]
+    losses = ctx.rows_loss(rows)
+    if reduction == "none":
+        return losses.reshape(target.shape)
+    with np.errstate(invalid="ignore"):
+        return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
+
+
+@wrong("ClassLoss.forward", says="in the shape of the target, not as a row")
+def none_is_flat(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+    check_target(a, target, weight)
+    rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
+    rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
+    t = target.reshape(-1)
+    keep = t != ignore_index
+    ctx.index = np.where(keep, t, 0)
+    wrong = ctx.index[(ctx.index < 0) | (ctx.index >= rows.shape[1])]
+    if wrong.size:
+        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+    ctx.weights = keep.astype(a.dtype) if weight is None else weight[ctx.index] * keep
+    losses = ctx.rows_loss(rows)
+    if reduction == "none":
+        return losses
+    with np.errstate(invalid="ignore"):
+        return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
+
+
+@wrong("ClassLoss.forward", says="or they widen the result")
+def weights_of_float64(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+    check_target(a, target, weight)
+    rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
+    rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
+    t = target.reshape(-1)
+    keep = t != ignore_index
+    ctx.index = np.where(keep, t, 0)
+    wrong = ctx.index[(ctx.index < 0) | (ctx.index >= rows.shape[1])]
+    if wrong.size:
+        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+    ctx.weights = keep.astype(np.float64) if weight is None else weight[ctx.index] * keep
+    losses = ctx.rows_loss(rows)
+    if reduction == "none":
+        return losses.reshape(target.shape)
+    with np.errstate(invalid="ignore"):
+        return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
+
+
+# nll_loss
+
+
+@wrong("nll_loss", says="hand on weight.array")
+def hands_on_the_tensor(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
+):
+    reduction = named_reduction(reduction, size_average, reduce)
+    return NLL.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+@wrong("nll_loss", says="ignore_index is handed on")
+def always_ignores_minus_100(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
+):
+    reduction = named_reduction(reduction, size_average, reduce)
+    return NLL.apply(input, target, weight=None if weight is None else weight.array, reduction=reduction)
+
+
+@wrong("nll_loss", says="reduction is handed on")
+def nll_always_the_mean(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
+):
+    return NLL.apply(input, target, weight=None if weight is None else weight.array, ignore_index=ignore_index)
+
+
+@wrong("nll_loss", says="refuses a name that does not exist")
+def nll_takes_any_name(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    weight = None if weight is None else weight.array
+    return NLL.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
 # LogSumExp.forward
 
 
-@wrong("LogSumExp.forward", says="subtract the largest number of each row first")
+@wrong("LogSumExp.forward", says="subtract the largest number of each row")
 def textbook(ctx, a, dim, keepdim=False):
     with np.errstate(all="ignore"):
-        return np.log(np.exp(as_float(a)).sum(axis=dim if a.ndim else None, keepdims=keepdim))
+        return np.log(np.exp(a).sum(axis=dim, keepdims=keepdim))
 
 
 @wrong("LogSumExp.forward", says="not of everything")
 def largest_of_all(ctx, a, dim, keepdim=False):
-    a, dim = as_float(a), dim if a.ndim else None
     largest = a.max(initial=-np.inf)
     shift = largest if np.isfinite(largest) else a.dtype.type(0)
     with np.errstate(all="ignore"):
@@ -353,7 +460,6 @@ def largest_of_all(ctx, a, dim, keepdim=False):
 
 @wrong("LogSumExp.forward", says="the logarithm of the sum of e^x")
 def forgets_to_add_again(ctx, a, dim, keepdim=False):
-    a, dim = as_float(a), dim if a.ndim else None
     largest = a.max(axis=dim, keepdims=True, initial=-np.inf)
     out = np.log(np.exp(a - largest).sum(axis=dim, keepdims=True))
     return out if keepdim else out.squeeze(dim)
@@ -361,7 +467,6 @@ def forgets_to_add_again(ctx, a, dim, keepdim=False):
 
 @wrong("LogSumExp.forward", says="-inf - (-inf) is nan")
 def nan_of_infinities(ctx, a, dim, keepdim=False):
-    a, dim = as_float(a), dim if a.ndim else None
     largest = a.max(axis=dim, keepdims=True, initial=-np.inf)
     with np.errstate(all="ignore"):
         out = np.log(np.exp(a - largest).sum(axis=dim, keepdims=True)) + largest
@@ -444,6 +549,18 @@ def divides_by_rows(logs, target, weight, ignore_index, reduction, smoothing):
     losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     counts = (target != ignore_index).to(logs.dtype)
     spread = over_classes(logs, weight) * counts
+    if reduction != "none":
+        spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
+    return losses * (1 - smoothing) + spread * (smoothing / logs.shape[min(logs.ndim - 1, 1)])
+
+
+@wrong("smoothed_nll", says="-100 is not an index into the weights")
+def looks_up_minus_100(logs, target, weight, ignore_index, reduction, smoothing):
+    losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    counts = (target != ignore_index).to(logs.dtype)
+    spread = over_classes(logs, weight) * counts
+    if reduction == "mean" and weight is not None:
+        counts = counts * weight[target]
     if reduction != "none":
         spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
     return losses * (1 - smoothing) + spread * (smoothing / logs.shape[min(logs.ndim - 1, 1)])
@@ -544,6 +661,55 @@ def smooths_classes_only(
         return smoothed_nll(log_softmax(input, dim), target, weight, ignore_index, reduction, label_smoothing)
     weight = None if weight is None else weight.array
     return CrossEntropy.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+@wrong("cross_entropy", says="hand on weight.array")
+def tensor_of_weights(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+):
+    reduction = named_reduction(reduction, size_average, reduce)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    dim = min(input.ndim - 1, 1)
+    if target.shape == input.shape and target.is_floating_point():
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        target = target * (1 - label_smoothing) + label_smoothing / input.shape[dim]
+        return reduce_losses(over_classes(log_softmax(input, dim) * target, weight), reduction)
+    if label_smoothing:
+        return smoothed_nll(log_softmax(input, dim), target, weight, ignore_index, reduction, label_smoothing)
+    return CrossEntropy.apply(input, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+# Loss.__init__
+
+
+@wrong("Loss.__init__", says="hand it to super().__init__ by that name")
+def forgets_reduction(self, size_average=None, reduce=None, reduction="mean", **options):
+    super().__init__(**options)
+
+
+@wrong("Loss.__init__", says="reduction reaches F.mse_loss")
+def sets_an_attribute(self, size_average=None, reduce=None, reduction="mean", **options):
+    super().__init__(**options)
+    self.reduction = reduction
+
+
+@wrong("Loss.__init__", says="F.named_reduction translates it")
+def keeps_the_name(self, size_average=None, reduce=None, reduction="mean", **options):
+    super().__init__(reduction=reduction, **options)
+
+
+@wrong("Loss.__init__", says="**options")
+def drops_options(self, size_average=None, reduce=None, reduction="mean", **options):
+    if size_average is not None or reduce is not None:
+        reduction = F.named_reduction(reduction, size_average, reduce)
+    super().__init__(reduction=reduction)
+
+
+@wrong("Loss.__init__", says="let the function judge it")
+def judges_too_early(self, size_average=None, reduce=None, reduction="mean", **options):
+    super().__init__(reduction=F.named_reduction(reduction, size_average, reduce), **options)
 
 
 # CrossEntropyLoss.__init__
@@ -649,19 +815,25 @@ def lets_shapes_differ(input, target, weight=None, size_average=None, reduce=Non
 @wrong("kl_div", says="0 * -inf would be nan")
 def log_of_zero(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     losses = target.exp() * (target - input) if log_target else target * (target.log() - input)
-    return reduce_losses(losses, named_reduction(reduction, size_average, reduce))
+    if reduction != "batchmean":
+        reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses, reduction)
 
 
 @wrong("kl_div", says="input comes first and is a logarithm already")
 def log_of_input_too(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     losses = target * (target.log() - input.log())
-    return reduce_losses(losses, named_reduction(reduction, size_average, reduce))
+    if reduction != "batchmean":
+        reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses, reduction)
 
 
 @wrong("kl_div", says="e^target is the probability")
 def ignores_log_target(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     losses = target * (target.masked_fill(target == 0, 1.0).log() - input)
-    return reduce_losses(losses, named_reduction(reduction, size_average, reduce))
+    if reduction != "batchmean":
+        reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses, reduction)
 
 
 @wrong("kl_div", says="masked_fill, not masked_fill_")
@@ -671,4 +843,15 @@ def fills_in_place(input, target, size_average=None, reduce=None, reduction="mea
     else:
         zero = target == 0
         losses = target.masked_fill_(zero, 1.0) * target.log() - target.masked_fill(zero, 0.0) * input
+    if reduction != "batchmean":
+        reduction = named_reduction(reduction, size_average, reduce)
+    return reduce_losses(losses, reduction)
+
+
+@wrong("kl_div", says='named_reduction does not know "batchmean"')
+def asks_about_batchmean(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        losses = target * (target.masked_fill(target == 0, 1.0).log() - input)
     return reduce_losses(losses, named_reduction(reduction, size_average, reduce))

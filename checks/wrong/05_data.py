@@ -84,6 +84,19 @@ class CopiesSamples:
         return len(self.tensors[0])
 
 
+@wrong("TensorDataset", says="keep the tensors under the name `tensors`")
+class KeepsThemUnderAnotherName:
+    def __init__(self, *tensors):
+        assert all(len(tensor) == len(tensors[0]) for tensor in tensors), "Size mismatch between tensors"
+        self.data = tensors
+
+    def __getitem__(self, index):
+        return tuple(tensor[index] for tensor in self.data)
+
+    def __len__(self):
+        return len(self.data[0])
+
+
 # Subset
 
 
@@ -151,7 +164,7 @@ class RemovesRepetitions:
 # ConcatDataset
 
 
-@wrong("ConcatDataset", says="a dataset begins where the one before ends")
+@wrong("ConcatDataset", says="whose end is greater than the index (`bisect_right`)")
 class BisectsLeft:
     def __init__(self, datasets):
         self.datasets = list(datasets)
@@ -169,7 +182,7 @@ class BisectsLeft:
         return self.datasets[which][index - self.cumulative_sizes[which - 1] if which else index]
 
 
-@wrong("ConcatDataset", says="index minus the end of the one before")
+@wrong("ConcatDataset", says="minus the end of the one before")
 class ForgetsToSubtract:
     def __init__(self, datasets):
         self.datasets = list(datasets)
@@ -222,6 +235,7 @@ class JoinsAllSamples:
     def __init__(self, datasets):
         self.datasets = list(datasets)
         assert self.datasets, "datasets should not be an empty iterable"
+        self.cumulative_sizes = list(itertools.accumulate(map(len, self.datasets)))
         self.samples = [dataset[i] for dataset in self.datasets for i in range(len(dataset))]
 
     def __len__(self):
@@ -254,7 +268,7 @@ class ReadsTheDatasetsTwice:
 # random_split
 
 
-@wrong("random_split", says="is drawn about 100 times")
+@wrong("random_split", says="shuffle before you cut")
 def cuts_without_shuffling(dataset, lengths, generator=None):
     total = len(dataset)
     if math.isclose(sum(lengths), 1):
@@ -313,6 +327,20 @@ def takes_any_lengths(dataset, lengths, generator=None):
         lengths = [math.floor(total * fraction) for fraction in lengths]
         for i in range(total - sum(lengths)):
             lengths[i % len(lengths)] += 1
+    order = _rng(generator).permutation(total).tolist()
+    ends = itertools.accumulate(lengths)
+    return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths)]
+
+
+@wrong("random_split", says="ask `math.isclose`, not `==`")
+def compares_floats_exactly(dataset, lengths, generator=None):
+    total = len(dataset)
+    if sum(lengths) == 1:
+        lengths = [math.floor(total * fraction) for fraction in lengths]
+        for i in range(total - sum(lengths)):
+            lengths[i % len(lengths)] += 1
+    if sum(lengths) != total:
+        raise ValueError("lengths do not add up")
     order = _rng(generator).permutation(total).tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths)]
@@ -450,7 +478,7 @@ def counts_all_weights(self):
 @wrong("WeightedRandomSampler.__iter__", says="with replacement two weights are enough")
 def refuses_replacement_too(self):
     weights = self.weights.array
-    if self.num_samples > np.count_nonzero(weights) and self.num_samples < 1000:
+    if self.num_samples > np.count_nonzero(weights):
         raise RuntimeError("too few")
     chances = weights / weights.sum()
     return iter(_rng(self.generator).choice(len(weights), self.num_samples, self.replacement, chances).tolist())
@@ -468,7 +496,7 @@ def draws_from_numpy(self):
 # BatchSampler.__len__
 
 
-@wrong("BatchSampler.__len__", says="which counts as a batch")
+@wrong("BatchSampler.__len__", says="the rest of 1 counts as a batch too")
 def only_full_batches(self):
     return len(self.sampler) // self.batch_size
 
@@ -489,7 +517,7 @@ def runs_through_the_sampler(self):
     return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
 
-@wrong("BatchSampler.__len__", says="and a rest of")
+@wrong("BatchSampler.__len__", says="5 = 2 * 2 + 1")
 def counts_indices(self):
     return len(self.sampler)
 
@@ -1152,7 +1180,11 @@ def forgets_streams(
         raise ValueError("batch_size=None and drop_last")
     self.dataset, self.num_workers, self.generator, self.drop_last = dataset, num_workers, generator, drop_last
     if sampler is None:
-        sampler = RandomSampler(dataset, generator=generator) if shuffle and not isinstance(dataset, IterableDataset) else SequentialSampler(dataset)
+        sampler = (
+            RandomSampler(dataset, generator=generator)
+            if shuffle and not isinstance(dataset, IterableDataset)
+            else SequentialSampler(dataset)
+        )
     if batch_sampler is None and batch_size is not None:
         batch_sampler = BatchSampler(sampler, batch_size, drop_last)
     self.batch_size = None if batch_sampler is None else getattr(batch_sampler, "batch_size", None)
@@ -1257,13 +1289,18 @@ def quick_way_for_every_collate(self):
 
 @wrong("DataLoader.__iter__", says="the place is kept by the pass, not by the loader")
 def keeps_its_place_on_self(self):
-    self.place = iter(self.batch_sampler)
-    while True:
-        indices = next(self.place, None)
-        if indices is None:
-            return
-        quick = self.collate_fn is default_collate and at_once(self.dataset, indices)
-        yield quick or self.collate_fn([self.dataset[i] for i in indices])
+    if isinstance(self.dataset, IterableDataset):
+        stream = iter(self.dataset)
+        batches = stream if self.batch_size is None else BatchSampler(stream, self.batch_size, self.drop_last)
+        yield from map(self.collate_fn, batches)
+    elif self.batch_sampler is None:
+        for index in self.sampler:
+            yield self.collate_fn(self.dataset[index])
+    else:
+        self.place = iter(self.batch_sampler)
+        while (indices := next(self.place, None)) is not None:
+            quick = self.collate_fn is default_collate and at_once(self.dataset, indices)
+            yield quick or self.collate_fn([self.dataset[i] for i in indices])
 
 
 @wrong("DataLoader.__iter__", says="before loading samples one by one")

@@ -180,133 +180,133 @@ def never_releases(order, pending, retain_graph=False):
                 pending[edge] = pending[edge] + grad if edge in pending else grad
 
 
-@wrong("Add.backward", says='gradients for 2 inputs')
+@wrong("Add.backward", says="gradients for 2 inputs")
 def only_one(ctx, g):
     return g
 
 
-@wrong("Add.backward", says='both get g')
+@wrong("Add.backward", says="this is 0.5 times the gradient")
 def halves_g(ctx, g):
     return g / 2, g / 2
 
 
-@wrong("Add.backward", says='a + b grows as a does')
+@wrong("Add.backward", says="no gradient arrived")
 def none_for_b(ctx, g):
     return g, None
 
 
-@wrong("Sub.backward", says='g and -g')
+@wrong("Sub.backward", says="the sign is the wrong way round")
 def same_sign(ctx, g):
     return g, g
 
 
-@wrong("Sub.backward", says='g and -g')
+@wrong("Sub.backward", says="the sign is the wrong way round")
 def both_negative(ctx, g):
     return -g, -g
 
 
-@wrong("Sub.backward", says='g belongs to others too')
+@wrong("Sub.backward", says="g belongs to others too")
 def in_place(ctx, g):
     h = g.copy()
     g *= -1
     return h, g
 
 
-@wrong("Mul.backward", says='g times the other input')
+@wrong("Mul.backward", says="the other input")
 def own_input(ctx, g):
     a, b = ctx.inputs
     return g * a, g * b
 
 
-@wrong("Mul.backward", says='g times the other input')
+@wrong("Mul.backward", says="g is missing")
 def forgets_g(ctx, g):
     a, b = ctx.inputs
     return b, a
 
 
-@wrong("Mul.backward", says='g times the other input')
+@wrong("Mul.backward", says="g times the other input")
 def adds(ctx, g):
     a, b = ctx.inputs
     return g + b, g + a
 
 
-@wrong("Div.backward", says='-g * a / b^2')
+@wrong("Div.backward", says="the sign is the wrong way round")
 def no_minus(ctx, g):
     a, b = ctx.inputs
     return g / b, g * a / (b * b)
 
 
-@wrong("Div.backward", says='-g * a / b^2')
+@wrong("Div.backward", says="-g * a / b^2")
 def no_square(ctx, g):
     a, b = ctx.inputs
     return g / b, -g * a / b
 
 
-@wrong("Div.backward", says='dL/da = g / b')
+@wrong("Div.backward", says="dL/da = g / b")
 def as_mul(ctx, g):
     a, b = ctx.inputs
     return g * b, -g * a / (b * b)
 
 
-@wrong("Pow.backward", says='g * b * a ** (b - 1)')
+@wrong("Pow.backward", says="g * b * a ** (b - 1)")
 def exponent_not_lowered(ctx, g):
     a, b = ctx.inputs
     return g * b * a**b, g * a**b * np.log(a)
 
 
-@wrong("Pow.backward", says='g * b * a ** (b - 1)')
+@wrong("Pow.backward", says="dL/da = g * b * a ** (b - 1)")
 def no_factor(ctx, g):
     a, b = ctx.inputs
     return g * a ** (b - 1), g * a**b * np.log(a)
 
 
-@wrong("Pow.backward", says='not 0 * inf')
+@wrong("Pow.backward", says="not 0 * inf")
 def nan_at_zero(ctx, g):
     a, b = ctx.inputs
     ga = g * b * np.asarray(a, float) ** (b - 1.0)
     return ga, g * a**b * np.log(a)
 
 
-@wrong("Exp.backward", says='the slope of e^a is e^a')
+@wrong("Exp.backward", says="the slope of e^a is e^a")
 def of_g(ctx, g):
     return g * np.exp(g)
 
 
-@wrong("Exp.backward", says='the slope of e^a is e^a')
+@wrong("Exp.backward", says="the slope of e^a is e^a")
 def power_rule(ctx, g):
     return g * ctx.output / np.e
 
 
-@wrong("Exp.backward", says='the slope of e^a is e^a')
+@wrong("Exp.backward", says="g is missing")
 def no_g(ctx, g):
     return ctx.output
 
 
-@wrong("Log.backward", says='the slope of log(a) is 1 / a')
+@wrong("Log.backward", says="the slope of log(a) is 1 / a")
 def multiplies(ctx, g):
     (a,) = ctx.inputs
     return g * a
 
 
-@wrong("Log.backward", says='the slope of log(a) is 1 / a')
+@wrong("Log.backward", says="the slope of log(a) is 1 / a")
 def upside_down(ctx, g):
     (a,) = ctx.inputs
     return a / g
 
 
-@wrong("Log.backward", says='the slope of log(a) is 1 / a')
+@wrong("Log.backward", says="g is missing")
 def no_g2(ctx, g):
     (a,) = ctx.inputs
     return 1 / a
 
 
-@wrong("MatMul.backward", says='g @ b.T')
+@wrong("MatMul.backward", says="g @ b.T")
 def no_transpose_order(ctx, g):
     a, b = ctx.inputs
     return b @ g.T, g.T @ a
 
 
-@wrong("MatMul.backward", says='the last two dimensions only')
+@wrong("MatMul.backward", says="the last two dimensions only")
 def full_transpose(ctx, g):
     a, b = ctx.inputs
     if a.ndim == 2 == b.ndim:
@@ -320,226 +320,226 @@ def full_transpose(ctx, g):
     return g @ b.T, a.T @ g
 
 
-@wrong("MatMul.backward", says='a vector on the right counts as one column')
+@wrong("MatMul.backward", says="a vector on the right counts as one column")
 def no_vectors(ctx, g):
     a, b = ctx.inputs
     return g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g
 
 
-@wrong("Sum.backward", says='must be put back with size 1')
+@wrong("Sum.backward", says="must be put back with size 1")
 def no_restore(ctx, g):
     return np.broadcast_to(g, ctx.shapes[0])
 
 
-@wrong("Sum.backward", says='every element had the same share')
+@wrong("Sum.backward", says="this is 0.0333 times the gradient")
 def divides(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / math.prod(shape)
 
 
-@wrong("Sum.backward", says='every element had the same share')
+@wrong("Sum.backward", says="every element had the same share")
 def ones(ctx, g):
     return np.ones(ctx.shapes[0])
 
 
-@wrong("Mean.backward", says='a share of 1 / count')
+@wrong("Mean.backward", says="this is 30 times the gradient")
 def as_sum(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape)
 
 
-@wrong("Mean.backward", says='must be put back with size 1')
+@wrong("Mean.backward", says="must be put back with size 1")
 def by_all(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / math.prod(shape)
 
 
-@wrong("Mean.backward", says='a share of 1 / count')
+@wrong("Mean.backward", says="a share of 1 / count")
 def by_results(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / max(g.size, 1)
 
 
-@wrong("Reshape.backward", says='in the same order')
+@wrong("Reshape.backward", says="in the same order")
 def as_it_is(ctx, g):
     return g
 
 
-@wrong("Reshape.backward", says='in the same order')
+@wrong("Reshape.backward", says="in the same order")
 def transposes(ctx, g):
     return g.T.reshape(ctx.shapes[0])
 
 
-@wrong("Reshape.backward", says='in the same order')
+@wrong("Reshape.backward", says="in the same order")
 def flat(ctx, g):
     return g.reshape(-1)
 
 
-@wrong("Permute.backward", says='the inverse order')
+@wrong("Permute.backward", says="the inverse order")
 def same_order(ctx, g):
-    return g.transpose(ctx.options['dims'])
+    return g.transpose(ctx.options["dims"])
 
 
-@wrong("Permute.backward", says='bring dims to 0, 1, 2')
+@wrong("Permute.backward", says="bring dims to 0, 1, 2")
 def negative_dims(ctx, g):
-    return g.transpose(np.argsort(ctx.options['dims']))
+    return g.transpose(np.argsort(ctx.options["dims"]))
 
 
-@wrong("Permute.backward", says='the inverse order')
+@wrong("Permute.backward", says="the inverse order")
 def reshapes(ctx, g):
     return g.reshape(ctx.shapes[0])
 
 
-@wrong("Index.backward", says='its two gradients add up')
+@wrong("Index.backward", says="its two gradients add up")
 def last_wins(ctx, g):
     out = np.zeros(ctx.shapes[0], g.dtype)
-    out[ctx.options['index']] = g
+    out[ctx.options["index"]] = g
     return out
 
 
-@wrong("Index.backward", says='0 elsewhere')
+@wrong("Index.backward", says="0 elsewhere")
 def ones_elsewhere(ctx, g):
     out = np.ones(ctx.shapes[0], g.dtype)
-    out[ctx.options['index']] = g
+    out[ctx.options["index"]] = g
     return out
 
 
-@wrong("Index.backward", says='g where the elements were taken')
+@wrong("Index.backward", says="g where the elements were taken")
 def index_of_g(ctx, g):
     return np.broadcast_to(g.sum(), ctx.shapes[0])
 
 
-@wrong("Where.backward", says='0 elsewhere')
+@wrong("Where.backward", says="0 elsewhere")
 def both_g(ctx, g):
     return None, g, g
 
 
-@wrong("Where.backward", says='a gets g where it was chosen')
+@wrong("Where.backward", says="the gradient of the other input")
 def swapped(ctx, g):
     c = ctx.inputs[0]
     return None, np.where(c, 0, g), np.where(c, g, 0)
 
 
-@wrong("Where.backward", says='0 * inf is nan')
+@wrong("Where.backward", says="0 * inf is nan")
 def multiplies_mask(ctx, g):
     c = ctx.inputs[0]
     return None, g * c, g * ~c
 
 
-@wrong("ReLU.backward", says='0 where it is not')
+@wrong("ReLU.backward", says="the slope is missing")
 def passes_all(ctx, g):
     return g
 
 
-@wrong("ReLU.backward", says='where it is not')
+@wrong("ReLU.backward", says="where it is not")
 def one_at_zero(ctx, g):
     return g * (ctx.output >= 0)
 
 
-@wrong("ReLU.backward", says='the slope is 1')
+@wrong("ReLU.backward", says="the slope is 1")
 def no_gate(ctx, g):
     return g * ctx.output
 
 
-@wrong("Sigmoid.backward", says='out * (1 - out)')
+@wrong("Sigmoid.backward", says="out * (1 - out)")
 def square(ctx, g):
     return g * ctx.output * ctx.output
 
 
-@wrong("Sigmoid.backward", says='out * (1 - out)')
+@wrong("Sigmoid.backward", says="out * (1 - out)")
 def no_first(ctx, g):
     return g * (1 - ctx.output)
 
 
-@wrong("Sigmoid.backward", says='leave what the node keeps')
+@wrong("Sigmoid.backward", says="leave what the node keeps")
 def in_place_out(ctx, g):
     out = ctx.output
     out *= 1 - out
     return g * out
 
 
-@wrong("Tanh.backward", says='1 - out^2')
+@wrong("Tanh.backward", says="1 - out^2")
 def not_squared(ctx, g):
     return g * (1 - ctx.output)
 
 
-@wrong("Tanh.backward", says='1 - out^2')
+@wrong("Tanh.backward", says="the sign is the wrong way round")
 def sign(ctx, g):
     return g * (ctx.output**2 - 1)
 
 
-@wrong("Tanh.backward", says='1 - out^2')
+@wrong("Tanh.backward", says="1 - out^2")
 def like_sigmoid(ctx, g):
     return g * ctx.output * (1 - ctx.output)
 
 
-@wrong("Softmax.backward", says='sum of g * out over dim')
+@wrong("Softmax.backward", says="sum of g * out over dim")
 def element_wise(ctx, g):
     return g * ctx.output * (1 - ctx.output)
 
 
-@wrong("Softmax.backward", says='sum of g * out over dim')
+@wrong("Softmax.backward", says="sum of g * out over dim")
 def over_all(ctx, g):
     out = ctx.output
     return out * (g - (g * out).sum())
 
 
-@wrong("Softmax.backward", says='sum of g * out over dim')
+@wrong("Softmax.backward", says="sum of g * out over dim")
 def forgets_g_in_sum(ctx, g):
     out = ctx.output
-    return out * (g - out.sum(axis=ctx.options['dim'], keepdims=True))
+    return out * (g - out.sum(axis=ctx.options["dim"], keepdims=True))
 
 
-@wrong("LogSoftmax.backward", says='sum of g over dim')
+@wrong("LogSoftmax.backward", says="sum of g over dim")
 def no_sum(ctx, g):
     return g - np.exp(ctx.output) * g
 
 
-@wrong("LogSoftmax.backward", says='sum of g over dim')
+@wrong("LogSoftmax.backward", says="sum of g over dim")
 def no_exp(ctx, g):
-    return g - ctx.output * g.sum(axis=ctx.options['dim'], keepdims=True)
+    return g - ctx.output * g.sum(axis=ctx.options["dim"], keepdims=True)
 
 
-@wrong("LogSoftmax.backward", says='sum of g over dim')
+@wrong("LogSoftmax.backward", says="sum of g over dim")
 def over_everything(ctx, g):
     return g - np.exp(ctx.output) * g.sum()
 
 
-@wrong("_Mode.__enter__", says='inside enable_grad() inside no_grad()')
+@wrong("_Mode.__enter__", says="inside enable_grad() inside no_grad()")
 def only_off_ter(self):
     self.before = GradMode.enabled, GradMode.inference
     GradMode.enabled = False
 
 
-@wrong("_Mode.__enter__", says='before you change it')
+@wrong("_Mode.__enter__", says="before you change it")
 def notes_too_late_ter(self):
     GradMode.enabled, GradMode.inference = self.enabled, self.inference
     self.before = GradMode.enabled, GradMode.inference
 
 
-@wrong("_Mode.__enter__", says='before you change it')
+@wrong("_Mode.__enter__", says="before you change it")
 def notes_nothing_ter(self):
     GradMode.enabled, GradMode.inference = self.enabled, self.inference
 
 
-@wrong("_Mode.__exit__", says='which is not always True')
+@wrong("_Mode.__exit__", says="which is not always True")
 def always_on_xit(self, *error):
     GradMode.enabled, GradMode.inference = True, False
 
 
-@wrong("_Mode.__exit__", says='an error inside the block goes on')
+@wrong("_Mode.__exit__", says="an error inside the block goes on")
 def swallows_xit(self, *error):
     GradMode.enabled, GradMode.inference = self.before
     return True
 
 
-@wrong("_Mode.__exit__", says='an error puts the mode back')
+@wrong("_Mode.__exit__", says="an error puts the mode back")
 def not_after_errors_xit(self, *error):
     if error[0] is None:
         GradMode.enabled, GradMode.inference = self.before
 
 
-@wrong("retain_grad", says='and it goes on')
+@wrong("retain_grad", says="and it goes on")
 def swallows_grad_gr(tensor):
     def keep(grad):
         add_to_leaf(tensor, grad)
@@ -547,7 +547,7 @@ def swallows_grad_gr(tensor):
     tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
 
 
-@wrong("retain_grad", says='asking twice')
+@wrong("retain_grad", says="asking twice")
 def twice_gr(tensor):
     if tensor.grad_fn is None:
         return
@@ -559,9 +559,9 @@ def twice_gr(tensor):
     tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
 
 
-@wrong("retain_grad", says='hold it by a weakref')
+@wrong("retain_grad", says="hold it by a weakref")
 def holds_strongly_gr(tensor):
-    if tensor.grad_fn is None or getattr(tensor, 'retains_grad', False):
+    if tensor.grad_fn is None or getattr(tensor, "retains_grad", False):
         return
 
     def keep(grad):
@@ -580,7 +580,7 @@ def moves_and_stays(func, inputs, x, number, eps):
             ends = []
             for step in (eps, -2 * eps):
                 flat[j] += step
-                ends.append(_as_tuple(func(*inputs))[number].array.ravel().copy())
+                ends.append(as_tuple(func(*inputs))[number].array.ravel().copy())
             columns.append((ends[0] - ends[1]) / (2 * eps))
     return np.stack(columns, axis=1)
 
@@ -593,7 +593,7 @@ def divides_by_one_eps(func, inputs, x, number, eps):
             value, ends = flat[j], []
             for shifted in (value + eps, value - eps):
                 flat[j] = shifted
-                ends.append(_as_tuple(func(*inputs))[number].array.ravel().copy())
+                ends.append(as_tuple(func(*inputs))[number].array.ravel().copy())
             flat[j] = value
             columns.append((ends[0] - ends[1]) / eps)
     return np.stack(columns, axis=1)
@@ -607,7 +607,7 @@ def stacks_rows(func, inputs, x, number, eps):
             value, ends = flat[j], []
             for shifted in (value + eps, value - eps):
                 flat[j] = shifted
-                ends.append(_as_tuple(func(*inputs))[number].array.ravel().copy())
+                ends.append(as_tuple(func(*inputs))[number].array.ravel().copy())
             flat[j] = value
             columns.append((ends[0] - ends[1]) / (2 * eps))
     return np.stack(columns, axis=0)
@@ -731,7 +731,7 @@ def no_handle(tensor, function):
     target.hooks = (*target.hooks, (tensor.output_nr, hook))
 
 
-@wrong("add_hook", says="No gradient will ever arrive".lower())
+@wrong("add_hook", says="no gradient will ever arrive")
 def no_error(tensor, function):
     def hook(grad):
         result = function(tensor._wrap(grad))
@@ -747,7 +747,7 @@ def no_error(tensor, function):
 def forgets_parameters(self, *arrays):
     with enable_grad():
         result, copies = self.run()
-    outputs = [edge_of(x) for x in _as_tuple(result) if x.grad_fn is not None]
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
     wanted = [edge_of(x) for x in copies]
     found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
     return (*(edge and next(found) for edge in wanted), *[None] * len(self.parameters))
@@ -757,7 +757,7 @@ def forgets_parameters(self, *arrays):
 def new_random_numbers(self, *arrays):
     with enable_grad():
         result, copies = self.run()
-    outputs = [edge_of(x) for x in _as_tuple(result) if x.grad_fn is not None]
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
     wanted = [edge_of(x) for x in (*copies, *self.parameters)]
     found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
     return tuple(edge and next(found) for edge in wanted)
@@ -768,8 +768,255 @@ def never_puts_back(self, *arrays):
     default_generator.rng.bit_generator.state = self.state
     with enable_grad():
         result, copies = self.run()
-    outputs = [edge_of(x) for x in _as_tuple(result) if x.grad_fn is not None]
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
     wanted = [edge_of(x) for x in (*copies, *self.parameters)]
     found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
     default_generator.rng.random(7)
     return tuple(edge and next(found) for edge in wanted)
+
+
+@wrong("record", says="leads to x itself")
+def forgets_leaves(ctx, inputs, output):
+    edges = tuple((x.grad_fn, 0) if isinstance(x, TensorBase) and x.requires_grad else None for x in inputs)
+    if not GradMode.enabled or not any(edges) or output.array.dtype.kind != "f":
+        return
+    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
+    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
+    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
+    if ctx.saves:
+        ctx.save(inputs, output)
+    output.grad_fn = ctx
+    output._requires_grad = True
+
+
+@wrong("record", says="ints cannot change a little")
+def records_ints(ctx, inputs, output):
+    edges = tuple(map(edge_of, inputs))
+    if not GradMode.enabled or not any(edges):
+        return
+    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
+    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
+    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
+    if ctx.saves:
+        ctx.save(inputs, output)
+    output.grad_fn = ctx
+    output._requires_grad = True
+
+
+@wrong("topological_order", says="remember what was seen")
+def walks_all_paths(targets):
+    order, stack = [], [(target, False) for target in targets]
+    while stack:
+        target, finished = stack.pop()
+        if finished:
+            if not any(target is other for other in order):
+                order.append(target)
+        else:
+            stack.append((target, True))
+            if not isinstance(target, TensorBase):
+                stack += [(edge[0], False) for edge in target.edges if edge]
+    return order[::-1]
+
+
+@wrong("walk", says="before y passes them on")
+def passes_on_at_once(order, pending, retain_graph=False):
+    stack = [(order[0], grads) for grads in [arrived(order[0], pending)]]
+    while stack:
+        target, grads = stack.pop()
+        if isinstance(target, TensorBase):
+            add_to_leaf(target, grads[0])
+            continue
+        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
+            if edge is not None and grad is not None:
+                stack.append((edge[0], [fit(target, edge[0], grad)]))
+        if not retain_graph and not any(target is other for other, _ in stack):
+            target.release()
+
+
+@wrong("walk", says="the edge of a constant is None")
+def forgets_constants(order, pending, retain_graph=False):
+    for target in order:
+        grads = arrived(target, pending)
+        if all(grad is None for grad in grads):
+            continue
+        if isinstance(target, TensorBase):
+            add_to_leaf(target, grads[0])
+            continue
+        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
+            if edge is None or grad is None:
+                break
+            grad = fit(target, edge[0], grad)
+            pending[edge] = pending[edge] + grad if edge in pending else grad
+        if not retain_graph:
+            target.release()
+
+
+@wrong("Neg.backward", says="g went through as it is")
+def no_sign(ctx, g):
+    return g
+
+
+@wrong("Neg.backward", says="g belongs to others too")
+def in_place_neg(ctx, g):
+    g *= -1
+    return g
+
+
+@wrong("Neg.backward", says="g is missing")
+def slope_only(ctx, g):
+    return -np.ones_like(g)
+
+
+@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+def as_relu(ctx, g):
+    return g * (ctx.inputs[0] > 0)
+
+
+@wrong("LeakyReLU.backward", says="0 belongs to the left side")
+def zero_is_right(ctx, g):
+    return np.where(ctx.inputs[0] >= 0, g, g * ctx.options["negative_slope"])
+
+
+@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+def always_a_hundredth(ctx, g):
+    return np.where(ctx.inputs[0] > 0, g, g * 0.01)
+
+
+@wrong("LeakyReLU.backward", says="the slope is 1 where a is positive")
+def sides_exchanged(ctx, g):
+    return np.where(ctx.inputs[0] > 0, g * ctx.options["negative_slope"], g)
+
+
+@wrong("SiLU.backward", says="the product rule")
+def only_sigmoid(ctx, g):
+    return g * ctx.sigmoid
+
+
+@wrong("SiLU.backward", says="the product rule")
+def only_slope_of_sigmoid(ctx, g):
+    (a,) = ctx.inputs
+    return g * a * ctx.sigmoid * (1 - ctx.sigmoid)
+
+
+@wrong("SiLU.backward", says="g is missing")
+def silu_without_g(ctx, g):
+    (a,), s = ctx.inputs, ctx.sigmoid
+    return s + a * s * (1 - s)
+
+
+@wrong("NLL.rows_grad", says="the sign is the wrong way round")
+def nll_plus(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[ctx.pick(out)] = scale * ctx.weights
+    return out
+
+
+@wrong("NLL.rows_grad", says="as the weight of its class says")
+def nll_without_weights(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[ctx.pick(out)] = -scale
+    return out
+
+
+@wrong("NLL.rows_grad", says="only the number at the class")
+def nll_whole_columns(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[:, ctx.index] = -(scale * ctx.weights)[:, None]
+    return out
+
+
+@wrong("BinaryCrossEntropy.backward", says="the sign is the wrong way round")
+def truth_first(ctx, g):
+    a, t = ctx.inputs
+    return g * (t - a) / np.maximum(a * (1 - a), 1e-12), None
+
+
+@wrong("BinaryCrossEntropy.backward", says="counts as 1e-12 at least")
+def divides_by_zero(ctx, g):
+    a, t = ctx.inputs
+    with np.errstate(all="ignore"):
+        return g * (a - t) / (a * (1 - a)), g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
+
+
+@wrong("BinaryCrossEntropy.backward", says="(a - t) / (a * (1 - a))")
+def as_if_of_logits(ctx, g):
+    a, t = ctx.inputs
+    return g * (a - t), None
+
+
+@wrong("gradcheck", says="check every input")
+def only_the_first_input(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    inputs = as_tuple(inputs)
+    places = [(place, x) for place, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise ValueError("gradcheck expects at least one input that requires grad")
+    place, x = places[0]
+    for number, out in enumerate(as_tuple(func(*inputs))):
+        numerical, analytical = differences(func, inputs, x, number, eps), jacobian(out, x)
+        close = np.isclose(analytical, numerical, rtol, atol)
+        if not close.all():
+            if raise_exception:
+                raise GradcheckError(mismatch(number, place, out, x, analytical, numerical, close))
+            return False
+    return True
+
+
+@wrong("gradcheck", says="all of them must be close")
+def one_close_is_enough(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    inputs = as_tuple(inputs)
+    places = [(place, x) for place, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise ValueError("gradcheck expects at least one input that requires grad")
+    for number, out in enumerate(as_tuple(func(*inputs))):
+        for place, x in places:
+            if not out.requires_grad:
+                continue
+            numerical, analytical = differences(func, inputs, x, number, eps), jacobian(out, x)
+            diagonal = np.isclose(analytical[:1], numerical[:1], rtol, atol)
+            if not diagonal.all():
+                if raise_exception:
+                    raise GradcheckError(mismatch(number, place, out, x, analytical, numerical, diagonal))
+                return False
+    return True
+
+
+@wrong("gradcheck", says="backward says 3 a where 2 a is right")
+def never_raises(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    inputs = as_tuple(inputs)
+    places = [(place, x) for place, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise ValueError("gradcheck expects at least one input that requires grad")
+    for number, out in enumerate(as_tuple(func(*inputs))):
+        for place, x in places:
+            numerical, analytical = differences(func, inputs, x, number, eps), jacobian(out, x)
+            if not np.allclose(analytical, numerical, rtol, atol):
+                return False
+    return True
+
+
+@wrong("gradcheck", says="close enough")
+def compares_exactly(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    inputs = as_tuple(inputs)
+    places = [(place, x) for place, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise ValueError("gradcheck expects at least one input that requires grad")
+    for number, out in enumerate(as_tuple(func(*inputs))):
+        for place, x in places if out.requires_grad else []:
+            numerical, analytical = differences(func, inputs, x, number, eps), jacobian(out, x)
+            close = np.isclose(analytical, numerical, 1e-3, 1e-5)
+            if not close.all():
+                if raise_exception:
+                    raise GradcheckError(mismatch(number, place, out, x, analytical, numerical, close))
+                return False
+    return True
+
+
+@wrong("_Checkpoint.backward", says="found by running f again")
+def runs_without_recording(self, *arrays):
+    random = default_generator.rng.bit_generator
+    now = random.state
+    random.state = now if self.state is None else self.state
+    with no_grad():
+        result, copies = self.run()
+    random.state = random.state if self.state is None else now
+    return (*[None] * len(copies), *[None] * len(self.parameters))

@@ -7,10 +7,7 @@ from checks import wrong
 
 @wrong("accuracy", says="not along the batch")
 def along_the_batch(output, target):
-    n = len(target)
-    if output.shape[0] != output.shape[1]:
-        return float((output.array.argmax(-1) == target.array).mean())
-    return float((output.array.argmax(0)[:n] == target.array).mean())
+    return float((output.array.argmax(0) == target.array).mean())
 
 
 @wrong("accuracy", says="three of five rows are right")
@@ -90,6 +87,36 @@ def records_the_graph(model, loader, loss_fn, metrics=None):
     return {name: total / max(n, 1) for name, total in totals.items()}
 
 
+@wrong("evaluate", says="the model is in the mode again in which it came")
+def leaves_it_in_evaluation(model, loader, loss_fn, metrics=None):
+    model.eval()
+    functions = {"loss": loss_fn, **(metrics or {})}
+    totals, n = dict.fromkeys(functions, 0.0), 0
+    with no_grad():
+        for x, y in loader:
+            out = model(x)
+            for name, function in functions.items():
+                totals[name] += float(function(out, y)) * len(x)
+            n += len(x)
+    return {name: total / max(n, 1) for name, total in totals.items()}
+
+
+@wrong("evaluate", says="divide by at least 1")
+def divides_by_no_samples(model, loader, loss_fn, metrics=None):
+    mode = model.training
+    model.eval()
+    functions = {"loss": loss_fn, **(metrics or {})}
+    totals, n = dict.fromkeys(functions, 0.0), 0
+    with no_grad():
+        for x, y in loader:
+            out = model(x)
+            for name, function in functions.items():
+                totals[name] += float(function(out, y)) * len(x)
+            n += len(x)
+    model.train(mode)
+    return {name: total / n for name, total in totals.items()}
+
+
 # clip_grad_norm_
 
 
@@ -133,6 +160,29 @@ def lets_nan_pass(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False,
     factor = max_norm / (total + 1e-6)
     if factor < 1:
         for grad in grads:
+            grad *= factor
+    return Tensor(np.array(total, np.float32))
+
+
+@wrong("clip_grad_norm_", says="sqrt(9 + 16 + 144) = 13")
+def adds_the_norms(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    grads = _gradients(parameters)
+    total = sum(_norm(grad, norm_type) for grad in grads)
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1:
+        for grad in grads:
+            grad *= factor
+    return Tensor(np.array(total, np.float32))
+
+
+@wrong("clip_grad_norm_", says="so keep its gradients in a list")
+def walks_twice(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    norm_type = float(norm_type)
+    grads = _gradients(parameters)
+    total = _norm(np.array([_norm(grad, norm_type) for grad in grads]), norm_type)
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1:
+        for grad in _gradients(parameters):
             grad *= factor
     return Tensor(np.array(total, np.float32))
 
@@ -188,6 +238,30 @@ def clips_then_scales(model, optimizer, scheduler=None, max_norm=None, scale=1.0
         clip_grad_norm_(model.parameters(), max_norm)
     for grad in _gradients(model.parameters()):
         grad *= scale
+    optimizer.step()
+    optimizer.zero_grad()
+    if scheduler is not None:
+        scheduler.step()
+
+
+@wrong("apply_gradients", says="clipped before the optimizer sees it")
+def clips_after_the_step(model, optimizer, scheduler=None, max_norm=None, scale=1.0):
+    for grad in _gradients(model.parameters()):
+        grad *= scale
+    optimizer.step()
+    if max_norm is not None:
+        clip_grad_norm_(model.parameters(), max_norm)
+    optimizer.zero_grad()
+    if scheduler is not None:
+        scheduler.step()
+
+
+@wrong("apply_gradients", says="a parameter without a gradient is left out")
+def expects_every_gradient(model, optimizer, scheduler=None, max_norm=None, scale=1.0):
+    for parameter in model.parameters():
+        parameter.grad.array *= scale
+    if max_norm is not None:
+        clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     optimizer.zero_grad()
     if scheduler is not None:
@@ -271,6 +345,67 @@ def adds_tensors(model, loader, loss_fn, optimizer, scheduler=None, accumulate=1
     return float(total) / max(samples, 1)
 
 
+@wrong("train_one_epoch", says="not the loss divided by accumulate")
+def divided_loss(model, loader, loss_fn, optimizer, scheduler=None, accumulate=1, max_norm=None, on_step=None):
+    model.train()
+    optimizer.zero_grad()
+    total, samples, waiting = 0.0, 0, 0
+    for x, y in loader:
+        loss = loss_fn(model(x), y) / accumulate
+        loss.backward()
+        value = loss.item()
+        total, samples, waiting = total + value * len(x), samples + len(x), waiting + 1
+        if waiting == accumulate:
+            apply_gradients(model, optimizer, scheduler, max_norm)
+            waiting = 0
+        if on_step is not None:
+            on_step(value)
+    if waiting:
+        apply_gradients(model, optimizer, scheduler, max_norm, accumulate / waiting)
+    return total / max(samples, 1)
+
+
+@wrong("train_one_epoch", says="call model.train() first")
+def stays_in_eval(model, loader, loss_fn, optimizer, scheduler=None, accumulate=1, max_norm=None, on_step=None):
+    optimizer.zero_grad()
+    total, samples, waiting = 0.0, 0, 0
+    for x, y in loader:
+        loss = loss_fn(model(x), y)
+        (loss / accumulate).backward()
+        value = loss.item()
+        total, samples, waiting = total + value * len(x), samples + len(x), waiting + 1
+        if waiting == accumulate:
+            apply_gradients(model, optimizer, scheduler, max_norm)
+            waiting = 0
+        if on_step is not None:
+            on_step(value)
+    if waiting:
+        apply_gradients(model, optimizer, scheduler, max_norm, accumulate / waiting)
+    return total / max(samples, 1)
+
+
+@wrong("train_one_epoch", says="not with the batches")
+def by_the_batch(model, loader, loss_fn, optimizer, scheduler=None, accumulate=1, max_norm=None, on_step=None):
+    model.train()
+    optimizer.zero_grad()
+    total, samples, waiting = 0.0, 0, 0
+    for x, y in loader:
+        loss = loss_fn(model(x), y)
+        (loss / accumulate).backward()
+        value = loss.item()
+        total, samples, waiting = total + value * len(x), samples + len(x), waiting + 1
+        if waiting == accumulate:
+            apply_gradients(model, optimizer, None, max_norm)
+            waiting = 0
+        if scheduler is not None:
+            scheduler.step()
+        if on_step is not None:
+            on_step(value)
+    if waiting:
+        apply_gradients(model, optimizer, scheduler, max_norm, accumulate / waiting)
+    return total / max(samples, 1)
+
+
 # EarlyStopping.on_epoch_end
 
 
@@ -300,6 +435,27 @@ def undoes_others(self, trainer, row):
         return
     self.waited += 1
     trainer.stopped = self.waited >= self.patience
+
+
+@wrong("EarlyStopping.on_epoch_end", says="stop after the second epoch in a row")
+def waits_one_too_many(self, trainer, row):
+    if row[self.monitor] < self.best - self.min_delta:
+        self.best, self.waited = row[self.monitor], 0
+        return
+    self.waited += 1
+    if self.waited > self.patience:
+        trainer.stopped = True
+
+
+@wrong("EarlyStopping.on_epoch_end", says="the value to watch is row[self.monitor]")
+def watches_val_loss_only(self, trainer, row):
+    value = row.get("val_loss", row.get("loss"))
+    if value < self.best - self.min_delta:
+        self.best, self.waited = value, 0
+        return
+    self.waited += 1
+    if self.waited >= self.patience:
+        trainer.stopped = True
 
 
 # LiveCurve.on_step
@@ -407,6 +563,18 @@ def saves_first(self, row):
         callback.on_epoch_end(self, row)
 
 
+@wrong("Trainer.after_epoch", says="wants the value that it watches")
+def steps_a_plateau_blindly(self, row):
+    self.epoch += 1
+    self.history.append(row)
+    if self.each_epoch is not None:
+        self.each_epoch.step()
+    for callback in self.callbacks:
+        callback.on_epoch_end(self, row)
+    if self.checkpoint is not None:
+        self.save(self.checkpoint)
+
+
 # Trainer.fit
 
 
@@ -439,6 +607,79 @@ def forgets_the_steps(self, loader, epochs, validation=None):
 def cannot_be_stopped(self, loader, epochs, validation=None):
     self.loader, self.batches = loader, len(loader)
     while self.epoch < epochs:
+        lr = self.optimizer.param_groups[0]["lr"]
+        options = (self.each_step, self.accumulate, self.max_norm, self.after_step)
+        loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
+        row = {"epoch": self.epoch + 1, "loss": loss, "lr": lr}
+        if validation is not None:
+            results = evaluate(self.model, validation, self.loss_fn, self.metrics)
+            row |= {f"val_{name}": value for name, value in results.items()}
+        self.after_epoch(row)
+    return self.history
+
+
+@wrong("Trainer.fit", says="the lr with which the epoch began")
+def reads_the_rate_too_late(self, loader, epochs, validation=None):
+    self.loader = loader
+    self.batches = len(loader) if hasattr(loader, "__len__") else None
+    if self.loader_state is not None:
+        loader.generator.set_state(self.loader_state)
+        self.loader_state = None
+    while self.epoch < epochs and not self.stopped:
+        options = (self.each_step, self.accumulate, self.max_norm, self.after_step)
+        loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
+        lr = self.optimizer.param_groups[0]["lr"]
+        row = {"epoch": self.epoch + 1, "loss": loss, "lr": lr}
+        if validation is not None:
+            results = evaluate(self.model, validation, self.loss_fn, self.metrics)
+            row |= {f"val_{name}": value for name, value in results.items()}
+        self.after_epoch(row)
+    return self.history
+
+
+@wrong("Trainer.fit", says="each result of evaluate, with val_ in front")
+def forgets_the_prefix(self, loader, epochs, validation=None):
+    self.loader = loader
+    self.batches = len(loader) if hasattr(loader, "__len__") else None
+    if self.loader_state is not None:
+        loader.generator.set_state(self.loader_state)
+        self.loader_state = None
+    while self.epoch < epochs and not self.stopped:
+        lr = self.optimizer.param_groups[0]["lr"]
+        options = (self.each_step, self.accumulate, self.max_norm, self.after_step)
+        loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
+        row = {"epoch": self.epoch + 1, "loss": loss, "lr": lr}
+        if validation is not None:
+            results = evaluate(self.model, validation, self.loss_fn, self.metrics)
+            row |= results
+        self.after_epoch(row)
+    return self.history
+
+
+@wrong("Trainer.fit", says="pass self.max_norm to train_one_epoch")
+def forgets_to_clip(self, loader, epochs, validation=None):
+    self.loader = loader
+    self.batches = len(loader) if hasattr(loader, "__len__") else None
+    if self.loader_state is not None:
+        loader.generator.set_state(self.loader_state)
+        self.loader_state = None
+    while self.epoch < epochs and not self.stopped:
+        lr = self.optimizer.param_groups[0]["lr"]
+        options = (self.each_step, self.accumulate, None, self.after_step)
+        loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
+        row = {"epoch": self.epoch + 1, "loss": loss, "lr": lr}
+        if validation is not None:
+            results = evaluate(self.model, validation, self.loss_fn, self.metrics)
+            row |= {f"val_{name}": value for name, value in results.items()}
+        self.after_epoch(row)
+    return self.history
+
+
+@wrong("Trainer.fit", says="set it before the first epoch, or the order of samples differs")
+def forgets_the_loaders_state(self, loader, epochs, validation=None):
+    self.loader = loader
+    self.batches = len(loader) if hasattr(loader, "__len__") else None
+    while self.epoch < epochs and not self.stopped:
         lr = self.optimizer.param_groups[0]["lr"]
         options = (self.each_step, self.accumulate, self.max_norm, self.after_step)
         loss = train_one_epoch(self.model, loader, self.loss_fn, self.optimizer, *options)
@@ -494,6 +735,38 @@ def stores_text_of_anything(self, value, path=()):
         items = [self.pack(item, (*path, i)) for i, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     return str(value)
+
+
+@wrong("Packer.pack", says="JSON knows Python's numbers only")
+def does_not_know_numpy(self, value, path=()):
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Tensor):
+        return {"tensor": self.name_of(value.array, ".".join(map(str, path)))}
+    if isinstance(value, dict):
+        return {"dict": [[self.pack(key, path), self.pack(value[key], (*path, key))] for key in value]}
+    if isinstance(value, (tuple, list)):
+        items = [self.pack(item, (*path, i)) for i, item in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+    where = "".join(f"[{key!r}]" for key in path) or "the top"
+    raise TypeError(f"cannot store a {type(value).__name__} (at {where}): save its state_dict()")
+
+
+@wrong("Packer.pack", says="its name is the path to it, joined by dots")
+def forgets_the_index(self, value, path=()):
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Tensor):
+        return {"tensor": self.name_of(value.array, ".".join(map(str, path)))}
+    if isinstance(value, dict):
+        return {"dict": [[self.pack(key, path), self.pack(value[key], (*path, key))] for key in value]}
+    if isinstance(value, (tuple, list)):
+        items = [self.pack(item, path) for i, item in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+    where = "".join(f"[{key!r}]" for key in path) or "the top"
+    raise TypeError(f"cannot store a {type(value).__name__} (at {where}): save its state_dict()")
 
 
 # unpack
@@ -566,8 +839,30 @@ def no_padding(arrays, metadata):
     for name in order:
         a = arrays[name]
         header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
-    text = json.dumps(header).encode() + b" "
-    text += b" " * (1 - len(text) % 2)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + b"".join(arrays[name].tobytes() for name in order)
+
+
+@wrong("to_bytes", says="data_offsets are begin and end of its bytes")
+def numbers_in_another_order(arrays, metadata):
+    header, end = {"__metadata__": metadata, **dict.fromkeys(arrays)}, 0
+    for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
+        a = arrays[name]
+        header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(a.tobytes() for a in arrays.values())
+
+
+@wrong("to_bytes", says="in the order of the dict")
+def header_in_order_of_data(arrays, metadata):
+    header, end = {"__metadata__": metadata}, 0
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in order:
+        a = arrays[name]
+        header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + b"".join(arrays[name].tobytes() for name in order)
 
 
@@ -600,6 +895,39 @@ def never_checks(content):
     return header, header.pop("__metadata__", {}), memoryview(content)[8 + size :]
 
 
+@wrong("read_header", says="catch RecursionError too")
+def expects_honest_json(content):
+    if len(content) < 8:
+        raise ValueError(f"it has {len(content)} bytes, too few")
+    size = int.from_bytes(content[:8], "little")
+    if size > len(content) - 8:
+        raise ValueError(f"its header claims {size} bytes of the {len(content) - 8} there are")
+    try:
+        header = json.loads(content[8 : 8 + size].decode())
+    except ValueError:
+        raise ValueError("its header is no JSON") from None
+    metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its header is no dict of entries")
+    return header, metadata, memoryview(content)[8 + size :]
+
+
+@wrong("read_header", says="nothing else is a safetensors file")
+def believes_the_metadata(content):
+    if len(content) < 8:
+        raise ValueError(f"it has {len(content)} bytes, too few")
+    size = int.from_bytes(content[:8], "little")
+    if size > len(content) - 8:
+        raise ValueError(f"its header claims {size} bytes of the {len(content) - 8} there are")
+    try:
+        header = json.loads(content[8 : 8 + size].decode())
+    except (ValueError, RecursionError):
+        raise ValueError("its header is no JSON") from None
+    if not isinstance(header, dict):
+        raise ValueError("its header is no dict")
+    return header, header.pop("__metadata__", {}), memoryview(content)[8 + size :]
+
+
 # write_file
 
 
@@ -624,6 +952,20 @@ def leaves_half_a_file(f, content):
 @wrong("write_file", says="what has a `write` gets the bytes")
 def paths_only(f, content):
     Path(f).write_bytes(content)
+
+
+@wrong("write_file", says="the error must reach the caller")
+def swallows_the_error(f, content):
+    if hasattr(f, "write"):
+        f.write(content)
+        return
+    path = Path(f)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
 
 
 # Trainer.state_dict
@@ -687,3 +1029,30 @@ def forgets_random_numbers(self, state_dict):
         callback.load_state_dict(state)
     vars(self).update(state_dict["progress"])
     self.loader_state = state_dict["loader"]
+
+
+@wrong("Trainer.load_state_dict", says="zip(..., strict=True) notices")
+def cuts_to_the_shorter_list(self, state_dict):
+    self.model.load_state_dict(state_dict["model"])
+    self.optimizer.load_state_dict(state_dict["optimizer"])
+    if self.scheduler is not None:
+        self.scheduler.load_state_dict(state_dict["scheduler"])
+    for callback, state in zip(self.callbacks, state_dict["callbacks"]):
+        callback.load_state_dict(state)
+    vars(self).update(state_dict["progress"])
+    default_generator.set_state(state_dict["random"])
+    self.loader_state = state_dict["loader"]
+
+
+@wrong("Trainer.load_state_dict", says="keep its state in self.loader_state until then")
+def sets_the_loader_at_once(self, state_dict):
+    self.model.load_state_dict(state_dict["model"])
+    self.optimizer.load_state_dict(state_dict["optimizer"])
+    if self.scheduler is not None:
+        self.scheduler.load_state_dict(state_dict["scheduler"])
+    for callback, state in zip(self.callbacks, state_dict["callbacks"], strict=True):
+        callback.load_state_dict(state)
+    vars(self).update(state_dict["progress"])
+    default_generator.set_state(state_dict["random"])
+    if self.loader is not None:
+        self.loader.generator.set_state(state_dict["loader"])

@@ -60,9 +60,11 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
 
 
 def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:
-    """Write the notebooks and their figures: what the student finds on the drive."""
+    """Write the notebooks: what the student finds on the drive."""
     for module in lessons.written(course):
         write_atomic(folder / module["notebook"], lessons.notebook(root, module, course["release"]))
+    for milestone in lessons.milestones(course):
+        write_atomic(folder / milestone["notebook"], lessons.milestone_notebook(root, milestone, course["release"]))
     for path in sorted(folder.rglob("*")):
         os.utime(path, (EPOCH, EPOCH))
 

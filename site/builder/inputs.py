@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 
 log = logging.getLogger("build")
-INPUTS = ("build.py", "jupyter-lite.json", "pyproject.toml", "tinytorch", "content", "checks", "site")
+INPUTS = ("build.py", "jupyter-lite.json", "pyproject.toml", "tinytorch", "content", "checks", "milestones", "site")
 
 
 def inputs(root: Path) -> list[Path]:

@@ -32,14 +32,34 @@ def path(module: dict[str, Any]) -> str:
     return "content/" + str(Path(module["notebook"]).with_suffix(".md").name)
 
 
+def milestones(course: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the milestones that can be run."""
+    return [milestone for milestone in course["milestones"] if milestone["notebook"]]
+
+
+def script(milestone: dict[str, Any]) -> str:
+    """Return the path of a milestone's script below the repository; its lesson is beside it."""
+    return f"milestones/{milestone['id']:02}_{milestone['name']}.py"
+
+
 def notebook(root: Path, module: dict[str, Any], release: str) -> bytes:
     """Return the notebook of a lesson as the student receives it: stubs filled in, stamped with the release."""
-    book = jupytext.read(root / path(module))
+    return _notebook(root, path(module), {"module": module["id"], "release": release}, module)
+
+
+def milestone_notebook(root: Path, milestone: dict[str, Any], release: str) -> bytes:
+    """Return the notebook in which a milestone runs."""
+    text = str(Path(script(milestone)).with_suffix(".md"))
+    return _notebook(root, text, {"milestone": milestone["id"], "release": release}, {"id": f"M{milestone['id']}"})
+
+
+def _notebook(root: Path, text_path: str, stamp: dict[str, Any], module: dict[str, Any]) -> bytes:
+    book = jupytext.read(root / text_path)
     book.metadata = nbformat.from_dict(
         {
             "kernelspec": {"name": "python", "display_name": "Python (Pyodide)", "language": "python"},
             "language_info": {"name": "python"},
-            "tinytorch": {"module": module["id"], "release": release},
+            "tinytorch": stamp,
         }
     )
     for number, cell in enumerate(book.cells):

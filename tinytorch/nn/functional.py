@@ -1,6 +1,25 @@
 """What layers and losses compute, as functions: `import tinytorch.nn.functional as F`."""
 
 # ruff: noqa: F401
+from .._activation_functions import (
+    celu,
+    elu,
+    gelu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    relu,
+    relu6,
+    selu,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softsign,
+    tanhshrink,
+)
 from .._conv_layers import avg_pool2d, conv1d, conv2d, max_pool2d, pad
 from .._images import (
     adaptive_avg_pool1d,
@@ -16,27 +35,7 @@ from .._images import (
     unfold,
 )
 from .._pointwise import sigmoid, tanh
-from ..activations import (
-    celu,
-    elu,
-    gelu,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    silu,
-    softmax,
-    softmin,
-    softplus,
-    softsign,
-    tanhshrink,
-)
+from ..activations import logsigmoid, mish
 from ..attention import scaled_dot_product_attention
 from ..embeddings import embedding, one_hot
 from ..losses import (
