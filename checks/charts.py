@@ -171,6 +171,7 @@ def _plain_value(value: Any) -> Any:
 def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
+
 def points(
     rows: Sequence[Row],
     x: str,

@@ -1,4 +1,4 @@
-"""The magics of a notebook: `%%exercise`, `%check`, `%hint`, `%solution`, `%recall`, `%fill`, `%milestone`, `%%measure`.
+"""The magics of a notebook: `%%exercise %check %hint %solution %recall %fill %milestone %%measure`.
 
 They parse their line, ask the session, and show what it answers. Whatever goes wrong in our own machinery
 becomes a message that says so; a student never sees a stack trace of ours.

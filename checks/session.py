@@ -249,7 +249,7 @@ class Session:
             if solutions is None:
                 return card.message("Nothing was filled in", NO_SOLUTIONS)
             texts |= solutions
-        for done, (name, module) in enumerate(chosen.items()):
+        for done, name in enumerate(chosen):
             progress(done, len(chosen))
             self.package.load(self.index[name][1]["file"], name, texts[name])
         if chosen:
@@ -329,7 +329,8 @@ class Session:
         """The module worked on last: in this kernel, else in the saved work, else the first with a lesson."""
         if self.last:
             return self.index[self.last][0]["id"]
-        saved = [(e.get("updated", ""), name) for name, e in self.work.entries.items() if name in self.index and not e.get("given")]
+        own = {name: e for name, e in self.work.entries.items() if name in self.index and not e.get("given")}
+        saved = [(entry.get("updated", ""), name) for name, entry in own.items()]
         if saved:
             return self.index[max(saved)[1]][0]["id"]
         return next((m["id"] for m in self.course["modules"] if m["exercises"]), "01")

@@ -181,7 +181,7 @@ def strip(text: str, messages: dict[str, str]) -> str:
         for function in (f for node in found for f in _functions(node)):
             doc = _docstring(function)
             last = function.end_lineno or function.lineno
-            raising = f'pass  # {message}' if name in SILENT else f'raise NotImplementedError("{message}")'
+            raising = f"pass  # {message}" if name in SILENT else f'raise NotImplementedError("{message}")'
             body_indent = " " * function.body[0].col_offset
             first_node = function.body[1] if doc and len(function.body) > 1 else function.body[0]
             if doc and len(function.body) == 1:

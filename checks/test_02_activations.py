@@ -126,8 +126,8 @@ def test_relu_keeps_what_is_positive(tt, expect):
 @exercise("ReLU.forward")
 def test_relu_keeps_dtypes(tt, expect):
     for name in ("float64", "float16", "int64", "int8"):
-        data = np.array([-3, 2, 0, 7]).astype(name)
-        want = np.array([0, 2, 0, 7]).astype(name)
+        data = np.array([-3, 2, 0, 7], np.int64).astype(name)
+        want = np.array([0, 2, 0, 7], np.int64).astype(name)
         expect(tt.relu(tt.tensor(data)), given(f"tt.relu(x), x of {name}", x=data)).equals(want, why=KEEPS)
 
 
@@ -232,7 +232,7 @@ def test_hardtanh_uses_both_bounds(tt, expect):
 @exercise("Hardtanh.forward")
 def test_hardtanh_keeps_ints(tt, expect):
     F = tt.nn.functional
-    data = np.array([-7, 0, 3, 9])
+    data = np.array([-7, 0, 3, 9], np.int64)
     why = "ints stay int64: bounds that are floats make NumPy return float64; convert them with a.dtype.type(bound)"
     got = F.hardtanh(tt.tensor(data, dtype=tt.int64), -2, 5)
     expect(got, given("F.hardtanh(x, -2, 5), x of int64", x=data)).equals(np.array([-2, 0, 3, 5], np.int64), why=why)
@@ -293,7 +293,7 @@ def test_sigmoid_small_results(tt, expect):
 @exercise("Sigmoid.forward")
 def test_sigmoid_dtypes(tt, expect):
     keeps_dtypes(tt, expect, "tt.sigmoid(x)", tt.sigmoid, sigmoid64)
-    data = np.array([-2, 0, 3])
+    data = np.array([-2, 0, 3], np.int64)
     expect(tt.sigmoid(tt.tensor(data, dtype=tt.int64)), given("tt.sigmoid(x), x of int64", x=data)).equals(
         wide(sigmoid64, data, np.float32), why=INTS
     )
@@ -344,7 +344,7 @@ def test_tanh_near_zero(tt, expect):
 @exercise("Tanh.forward")
 def test_tanh_dtypes(tt, expect):
     keeps_dtypes(tt, expect, "tt.tanh(x)", tt.tanh, np.tanh)
-    data = np.array([-2, 0, 3])
+    data = np.array([-2, 0, 3], np.int64)
     expect(tt.tanh(tt.tensor(data, dtype=tt.int64)), given("tt.tanh(x), x of int64", x=data)).equals(
         wide(np.tanh, data, np.float32), why=INTS
     )

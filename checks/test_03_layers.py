@@ -155,7 +155,7 @@ def test_parameter_can_be_frozen(tt, expect):
     with allowed(call, "requires_grad=False must reach the Tensor: only floats can require a gradient"):
         got = tt.nn.Parameter(x, requires_grad=False)
     expect(got.requires_grad, f"{call}, .requires_grad").equals(False, why="the argument was False")
-    expect(array_of(got), call).equals(np.array([1, 2, 3]), why="ints stay ints")
+    expect(array_of(got), call).equals(np.array([1, 2, 3], np.int64), why="ints stay ints")
 
 
 @exercise("Parameter.__init__")
@@ -1471,7 +1471,12 @@ def test_state_dict_prefix_and_destination(tt, expect):
 
 def other_state(tt):
     """A state dict for `stateful` with other numbers."""
-    values = {"scale": f32([-1.5]), "steps": np.array([7, 8]), "layer.weight": W[::-1] * 2, "layer.bias": B + 1}
+    values = {
+        "scale": f32([-1.5]),
+        "steps": np.array([7, 8], np.int64),
+        "layer.weight": W[::-1] * 2,
+        "layer.bias": B + 1,
+    }
     return OrderedDict((name, tt.tensor(np.ascontiguousarray(value))) for name, value in values.items())
 
 

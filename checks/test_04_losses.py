@@ -20,10 +20,10 @@ SHARES = np.array([[2.0, 0.5, 1.0], [3.0, 0.25, 4.0]], np.float32)  # (2, 3), we
 LOGITS = np.array(
     [[2.0, -1.0, 0.5], [0.25, 3.0, -2.0], [-0.5, 1.0, 4.0], [1.5, 0.75, -3.0], [0.1, -2.5, 1.2]], np.float32
 )
-CLASSES = np.array([2, 1, 0, 0, 1])  # (5,), of 3 classes
+CLASSES = np.array([2, 1, 0, 0, 1], np.int64)  # (5,), of 3 classes
 WEIGHTS = np.array([0.5, 2.0, 3.0], np.float32)  # (3,)
 CUBE = (np.arange(30, dtype=np.float32).reshape(2, 3, 5) * 7 % 31 / 4 - 3.5).astype(np.float32)  # (2, 3, 5): 3 classes
-GRID = np.array([[2, 0, 1, 1, 0], [0, 2, 2, 1, 0]])  # (2, 5): the classes of CUBE
+GRID = np.array([[2, 0, 1, 1, 0], [0, 2, 2, 1, 0]], np.int64)  # (2, 5): the classes of CUBE
 
 
 def f32(values):
@@ -470,7 +470,7 @@ def test_pick_takes_one_number_of_each_row(tt, expect):
 @exercise("ClassLoss.pick", torch=False)
 def test_pick_can_be_written_to(tt, expect):
     rows = np.zeros((3, 2), np.float32)
-    ctx = node(tt, "NLL", np.array([1, 0, 1]), None)
+    ctx = node(tt, "NLL", np.array([1, 0, 1], np.int64), None)
     rows[ctx.pick(rows)] = f32([2.0, 3.0, 5.0])
     why = "an index can be assigned to as well; module 06 will put gradients there. Return the index, not the numbers"
     expect(rows, "rows after rows[ctx.pick(rows)] = [2, 3, 5]").equals(f32([[0, 2], [3, 0], [0, 5]]), why=why)
@@ -479,7 +479,7 @@ def test_pick_can_be_written_to(tt, expect):
 @exercise("ClassLoss.pick", torch=False)
 def test_pick_counts_rows_and_not_classes(tt, expect):
     wide = np.arange(14, dtype=np.float32).reshape(2, 7)
-    ctx = node(tt, "NLL", np.array([6, 3]), None)
+    ctx = node(tt, "NLL", np.array([6, 3], np.int64), None)
     why = "as many pairs as there are rows: 2, although there are 7 classes"
     with allowed("rows[ctx.pick(rows)], rows (2, 7)", why):
         got = wide[ctx.pick(wide)]
@@ -541,7 +541,7 @@ def test_nll_rows_takes_any_numbers(tt, expect):
     rows = f32([[-0.5, 2.0], [3.0, -4.0], [0.25, 7.0]])
     call = "NLL.rows_loss(ctx, [[-0.5, 2], [3, -4], [0.25, 7]]), ctx.index = [1 0 0]"
     why = "nothing is computed but the minus: no logarithm and no softmax, those came before"
-    got = rows_loss(tt, rows, np.array([1, 0, 0]), np.ones(3, np.float32))
+    got = rows_loss(tt, rows, np.array([1, 0, 0], np.int64), np.ones(3, np.float32))
     expect(got, call).equals(f32([-2.0, -3.0, -0.25]), why=why)
 
 
@@ -550,7 +550,7 @@ def test_nll_rows_refuses_ints(tt, expect):
     why = 'logarithms of probabilities are floats; floats(rows, "nll_loss") says so'
     call = "NLL.rows_loss(ctx, rows), rows of int64"
     with expect.raises(NotImplementedError, call, ("nll_loss",), why):
-        rows_loss(tt, np.array([[1, 2], [3, 4]]), np.array([1, 0]), np.ones(2, np.float32))
+        rows_loss(tt, np.array([[1, 2], [3, 4]], np.int64), np.array([1, 0], np.int64), np.ones(2, np.float32))
 
 
 # check_target
@@ -589,7 +589,7 @@ def test_check_target_accepts_what_fits(tt, expect):
     for a, target in (
         (LOGITS, CLASSES),
         (CUBE, GRID),
-        (LOGITS[0], np.array(2)),
+        (LOGITS[0], np.array(2, np.int64)),
         (LOGITS, CLASSES.astype(np.uint8)),
         (np.zeros((2, 3, 4, 5), np.float32), np.ones((2, 4, 5), np.int64)),
     ):
@@ -614,8 +614,8 @@ def test_check_target_shape(tt, expect):
     with expect.raises(ValueError, shapes(LOGITS, CLASSES[:4]), ("5", "4"), why):
         checked(tt, LOGITS, CLASSES[:4])
     why = "rows of classes want one target each; a number is a batch of another size, ValueError"
-    with expect.raises(ValueError, shapes(LOGITS, np.array(1)), why=why):
-        checked(tt, LOGITS, np.array(1))
+    with expect.raises(ValueError, shapes(LOGITS, np.array(1, np.int64)), why=why):
+        checked(tt, LOGITS, np.array(1, np.int64))
     why = "(2, 3, 5) wants targets (2, 5): dimension 1 holds the classes, wherever else there are more dimensions"
     wide = np.ones((2, 3), np.int64)
     with expect.raises(RuntimeError, shapes(CUBE, wide), ("[2, 5]", "[2, 3]"), why):
@@ -629,10 +629,10 @@ def test_check_target_shape(tt, expect):
 @exercise("check_target")
 def test_check_target_one_row(tt, expect):
     why = "one row of classes, shape (3,), has one target, shape ()"
-    for target in (np.array([2]), np.array([2, 0, 1])):
+    for target in (np.array([2], np.int64), np.array([2, 0, 1], np.int64)):
         with expect.raises((ValueError, RuntimeError), shapes(LOGITS[0], target), why=why):
             losses_of(tt).check_target(LOGITS[0], target, None) if not is_torch(tt) else checked(
-                tt, LOGITS[0], np.array([[2]])
+                tt, LOGITS[0], np.array([[2]], np.int64)
             )
 
 
@@ -640,8 +640,8 @@ def test_check_target_one_row(tt, expect):
 def test_check_target_needs_classes(tt, expect):
     a = np.array(1.5, np.float32)
     why = "a number has no dimension of classes"
-    with expect.raises(RuntimeError, shapes(a, np.array(0)), why=why):
-        checked(tt, a, np.array(0))
+    with expect.raises(RuntimeError, shapes(a, np.array(0, np.int64)), why=why):
+        checked(tt, a, np.array(0, np.int64))
 
 
 @exercise("check_target")
@@ -652,8 +652,8 @@ def test_check_target_weights(tt, expect):
     with expect.raises(RuntimeError, shapes(CUBE, GRID, FIVE[:2]), ("3", "[2]"), why):
         checked(tt, CUBE, GRID, FIVE[:2])
     why = "a of shape (3,) is one row of 3 classes: 3 weights"
-    with expect.raises(RuntimeError, shapes(LOGITS[0], np.array(1), FIVE[:2]), ("3",), why):
-        checked(tt, LOGITS[0], np.array(1), FIVE[:2])
+    with expect.raises(RuntimeError, shapes(LOGITS[0], np.array(1, np.int64), FIVE[:2]), ("3",), why):
+        checked(tt, LOGITS[0], np.array(1, np.int64), FIVE[:2])
 
 
 # ClassLoss.forward
@@ -725,11 +725,11 @@ def test_class_loss_of_one_row(tt, expect):
     call = "NLL.apply(a, target), a (3,), target ()"
     why = "one row without a batch: its first dimension holds the classes"
     with allowed(call, why):
-        got = nll(tt, LOGS[0], np.array(2))
+        got = nll(tt, LOGS[0], np.array(2, np.int64))
     expect(got, call).equals(f32(-LOGS[0, 2]), why=why)
     call = 'NLL.apply(a, target, weight=w, reduction="none"), a (3,), target ()'
     want = f32(-LOGS[0, 2] * WEIGHTS[2])
-    expect(nll(tt, LOGS[0], np.array(2), WEIGHTS, reduction="none"), call).equals(want, why=why)
+    expect(nll(tt, LOGS[0], np.array(2, np.int64), WEIGHTS, reduction="none"), call).equals(want, why=why)
 
 
 @exercise("ClassLoss.forward", points=2)
@@ -749,7 +749,7 @@ def test_class_loss_weights(tt, expect):
 
 @exercise("ClassLoss.forward", points=2)
 def test_class_loss_ignores(tt, expect):
-    target = np.array([2, -100, 0, -100, 1])
+    target = np.array([2, -100, 0, -100, 1], np.int64)
     keep = np.array([1, 0, 1, 0, 1], np.float32)
     why = "rows whose target is ignore_index count neither above nor below the line: the mean is over 3 rows"
     call = "NLL.apply(a, target), target [2 -100 0 -100 1]"
@@ -764,7 +764,7 @@ def test_class_loss_ignores(tt, expect):
     want = (ROW_LOSSES * keep * WEIGHTS[CLASSES]).sum() / (keep * WEIGHTS[CLASSES]).sum()
     why = "an ignored row has weight 0, whatever the weight of its class: it counts neither above nor below the line"
     expect(nll(tt, LOGS, CLASSES, WEIGHTS, ignore_index=1), call).equals(want, why=why)
-    target = np.array([2, 255, 0, 255, 1])
+    target = np.array([2, 255, 0, 255, 1], np.int64)
     call = "NLL.apply(a, target, ignore_index=255), target [2 255 0 255 1]"
     with allowed(call, "255 is not out of bounds here: it marks rows to ignore"):
         got = nll(tt, LOGS, target, ignore_index=255)
@@ -785,7 +785,7 @@ def test_class_loss_of_nothing_is_nan(tt, expect):
 @exercise("ClassLoss.forward", points=2)
 def test_class_loss_out_of_bounds(tt, expect):
     for bad in (3, -1, 7):
-        target = np.array([2, 1, bad, 0, 1])
+        target = np.array([2, 1, bad, 0, 1], np.int64)
         call = f"NLL.apply(a, target), a (5, 3), target [2 1 {bad} 0 1]"
         why = (
             f"there are classes 0, 1 and 2; NumPy would take -1 for the last one. {bad} is an IndexError that names it"
@@ -883,7 +883,7 @@ def test_nll_loss_ignore_index(tt, expect):
     call = "F.nll_loss(input, target, ignore_index=1), target [2 1 0 0 1]"
     got = functional(tt).nll_loss(a, tt.tensor(CLASSES), ignore_index=1)
     expect(got, call).equals(ROW_LOSSES[keep].mean(), why="ignore_index is handed on to NLL.apply")
-    target = np.array([2, -100, 0, -100, 1])
+    target = np.array([2, -100, 0, -100, 1], np.int64)
     call = "F.nll_loss(input, target), target [2 -100 0 -100 1]"
     want = ROW_LOSSES[target >= 0].mean()
     expect(functional(tt).nll_loss(a, tt.tensor(target)), call).equals(want, why="-100 is ignored without being told")
@@ -1024,7 +1024,7 @@ def test_cross_entropy_rows_of_small_logits(tt, expect):
 @exercise("CrossEntropy.rows_loss", points=2)
 def test_cross_entropy_rows_of_large_logits(tt, expect):
     x = f32([[1000.0, -1000.0, 0.0], [-2000.0, 1000.0, 1000.0], [88.0, 120.0, -90.0]])
-    target = np.array([1, 2, 0])
+    target = np.array([1, 2, 0], np.int64)
     call = "CrossEntropy.apply(logits, target), logits [[1000, -1000, 0], [-2000, 1000, 1000], [88, 120, -90]], [1 2 0]"
     why = "e^1000 is inf, and log(0) is -inf: below_largest first, and never the logarithm of a softmax"
     quiet(expect, call, lambda: cross_entropy_rows(tt, x, target), f32([2000.0, np.log(2), 32.0]), why)
@@ -1188,7 +1188,7 @@ def test_smoothed_extremes(tt, expect):
 
 @exercise("smoothed_nll", points=2)
 def test_smoothed_ignores(tt, expect):
-    target = np.array([2, -100, 0, -100, 1])
+    target = np.array([2, -100, 0, -100, 1], np.int64)
     want, count = smooth_by_hand(LOGS, target, np.ones(3))
     call = 'smoothed_nll(logs, target, None, -100, "{}", 0.25), target [2 -100 0 -100 1]'
     why = "an ignored row counts in neither part, also not in the one that is spread over all classes"
@@ -1204,7 +1204,7 @@ def test_smoothed_ignores(tt, expect):
 
 @exercise("smoothed_nll", points=2)
 def test_smoothed_weights(tt, expect):
-    target = np.array([2, 1, 0, -100, 1])
+    target = np.array([2, 1, 0, -100, 1], np.int64)
     want, count = smooth_by_hand(LOGS, target, WEIGHTS)
     call = 'smoothed_nll(logs, target, weight, -100, "{}", 0.25), weight [0.5, 2, 3], target [2 1 0 -100 1]'
     why = "at the class by the class's weight, and in the spread part each class by its own"
@@ -1284,7 +1284,7 @@ def test_cross_entropy_more_dimensions_and_large_logits(tt, expect):
     expect(cross(tt, CUBE, GRID), call).equals(CUBE_LOSSES.mean(), why="dimension 1 holds the classes")
     call = "F.cross_entropy(tensor([[1000, -1000, 0]]), tensor([1]))"
     why = "a model that is sure and wrong has a large loss, and a finite one"
-    expect(cross(tt, f32([[1000.0, -1000.0, 0.0]]), np.array([1])), call).equals(f32(2000.0), why=why)
+    expect(cross(tt, f32([[1000.0, -1000.0, 0.0]]), np.array([1], np.int64)), call).equals(f32(2000.0), why=why)
 
 
 @exercise("cross_entropy", points=2)
@@ -1359,7 +1359,7 @@ def test_cross_entropy_refuses(tt, expect):
     call = "F.cross_entropy(input, target), both (3, 3), target of int64"
     why = "ints are classes, whatever their shape; a table of them does not fit"
     with expect.raises(RuntimeError, call, why=why):
-        cross(tt, LOGITS[:3], np.array([[0, 1, 2], [2, 1, 0], [1, 1, 0]]))
+        cross(tt, LOGITS[:3], np.array([[0, 1, 2], [2, 1, 0], [1, 1, 0]], np.int64))
     with expect.raises(ValueError, 'F.cross_entropy(input, target, reduction="avg")', ("avg",), "no such reduction"):
         cross(tt, LOGITS, CLASSES, reduction="avg")
     got, _ = warned(lambda: cross(tt, LOGITS, CLASSES, size_average=False))

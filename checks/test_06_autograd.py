@@ -186,7 +186,7 @@ class Stops:
         "First: when is there nothing to note? Then: what does the node need, and what does the output?",
         "`edge_of(x)` is an input's edge, or None. If grad mode is off, or every edge is None, or the output holds "
         "ints, return without a trace.",
-        "The node gets `edges`, `needs_input_grad` (a bool for each edge), `shapes` (of all inputs, `()` for a number), "
+        "The node gets `edges`, `needs_input_grad` (a bool for each), `shapes` (of all inputs, `()` for a number), "
         "and the `shape` and `dtype` of the output's array. `ctx.save(inputs, output)` when `ctx.saves` is not empty.",
         "Last, the output: `output.grad_fn = ctx` and `output._requires_grad = True`.",
     ),
@@ -234,6 +234,15 @@ def test_record_keeps_what_backward_needs(tt, expect):
     why = 'Both says saves = "inputs": call ctx.save(inputs, output)'
     expect(len(node.inputs), "number of arrays that the node of Both.apply(x, y) keeps").equals(2, why=why)
     expect(node.inputs[1], "the second of them").equals(f32(B), why=why)
+
+    class Kept(tt.Function):
+        saves = "output"
+
+        def forward(ctx, a):
+            return a * 2
+
+    why = 'Kept says saves = "output": ctx.save(inputs, output) keeps what forward returned'
+    expect(Kept.apply(x).grad_fn.output, "output that the node of Kept.apply(x) keeps").equals(f32(2 * A), why=why)
     node = ops.double(x).grad_fn
     why = "Double saves nothing, so its node keeps no array alive"
     expect(len(node.inputs), "number of arrays that the node of Double.apply(x) keeps").equals(0, why=why)
@@ -322,15 +331,30 @@ def test_order_of_a_very_deep_graph(tt, expect):
     expect(len(order), call).equals(10_001, why=why)
 
 
+class Counted:
+    """Stands for a node; complains when it is asked for its edges again and again."""
+
+    def __init__(self, edges, asked):
+        self._edges, self.asked = edges, asked
+
+    @property
+    def edges(self):
+        self.asked.append(self)
+        if len(self.asked) > 400:
+            why = "there are 2 ** 18 paths and 19 targets: remember what was seen, or the walk takes all paths"
+            call = "topological_order of 18 nodes, each used twice by the next"
+            raise CheckFailed(call, "each node is visited once", "the edges of nodes were asked for 400 times", "", why)
+        return self._edges
+
+
 @exercise("topological_order", points=2, torch=False)
 def test_order_visits_shared_nodes_once(tt, expect):
-    ops, x = Stops(tt), leaf(tt, [1.0])
-    y = x
+    node, asked = leaf(tt, [1.0]), []
     for _ in range(18):
-        y = ops.both(y, y)
-    call = "topological_order of 18 nodes, each used twice by the next"
-    why = "there are 2 ** 18 paths and 19 targets: remember what was seen, or the walk takes all paths"
-    expect(len(graph_of(tt).topological_order([y.grad_fn])), call).equals(19, why=why)
+        node = Counted(((node, 0), (node, 0)), asked)
+    order = graph_of(tt).topological_order([node])
+    why = "there are 2 ** 18 paths and 19 targets: each comes once"
+    expect(len(order), "length of topological_order of 18 nodes, each used twice by the next").equals(19, why=why)
 
 
 @exercise("topological_order", torch=False)
@@ -509,7 +533,7 @@ def test_walk_does_not_change_arrays_of_others(tt, expect):
             return g, g
 
     x, y = leaf(tt, A), leaf(tt, B)
-    u, ops = Stops(tt).double(x), Stops(tt)
+    u = Stops(tt).double(x)
     z = Same.apply(Same.apply(u, y), u)
     g = tt.tensor(f32(G))
     with expect.unchanged(g, "g after z.backward(g)", why="g belongs to the caller: add with a + b, not with +="):
@@ -526,12 +550,15 @@ def test_walk_leaves_out_what_wants_nothing(tt, expect):
             return a + b
 
         def backward(ctx, g):
-            return g, None
+            return None, g
 
     ops, x, y = Stops(tt), leaf(tt, A), leaf(tt, B)
-    z = Half.apply(ops.both(x, tt.tensor(f32(B))), ops.double(y))
-    back("z.backward(g), backward of z gives None for its second input", z, tt.tensor(f32(G)))
-    expect(x.grad, "x.grad").equals(f32(G), why="the edge of a constant is None: skip it and go on with the others")
+    z = Half.apply(ops.double(y), ops.both(tt.tensor(f32(B)), x))
+    back("z.backward(g), backward of z gives None for its first input", z, tt.tensor(f32(G)))
+    why = "the edge of a constant, and a gradient, may be None: skip that one and go on with the others"
+    if x.grad is None:
+        raise CheckFailed("x.grad, z = Half(double(y), both(c, x))", f"{(3 * G).tolist()}", "None", "", why)
+    expect(x.grad, "x.grad, z = Half(double(y), both(c, x))").equals(f32(3 * G), why=why)
     expect(y.grad, "y.grad").equals(None, why="None stands for no gradient: nothing is sent along this edge")
     expect(ops.log, "backward methods that ran").equals(["Both"], why="a node that nothing arrived at does not run")
 
@@ -640,7 +667,14 @@ def test_neg_twice(tt, expect):
 @exercise("Neg.backward")
 def test_neg_and_itself(tt, expect):
     gives(
-        tt, expect, "a + (-a)", lambda a: a + (-a), (A,), G, (0 * G,), "a + (-a) is 0 for any a: g and -g add up to 0"
+        tt,
+        expect,
+        "a + (-a)",
+        lambda a: a + (-a),
+        (A,),
+        G,
+        (0 * G,),
+        "a + (-a) is 0 for any a: g and -g add up to 0; g changed in place reaches the other operand, too",
     )
 
 
@@ -961,7 +995,7 @@ test_mean_differences = differs("Mean.backward", "(a * a).mean(-1)", lambda tt: 
     points=2,
     hints=(
         "Nudge an element that is not the largest. What happens to the maximum?",
-        "g goes to the largest and 0 to all others. Over all elements equal ones share it; over a dim the first gets all.",
+        "g goes to the largest, 0 to all others. Over all elements equal ones share it; over a dim the first gets all.",
         "Over a dim: zeros like a, and `np.put_along_axis` at `ctx.find(a, axis=dim)` (with that dim put back by "
         "`np.expand_dims`) of g with its dims restored.",
         "Over all: a mask of the elements equal to `a.flat[ctx.find(a)]` (nan is equal to nothing: ask `np.isnan`), "
@@ -1447,6 +1481,12 @@ def test_logsumexp_large(tt, expect):
     gives(tt, expect, call, lambda a: a.logsumexp(dim=0), ([1000, 1000],), 6.0, ([3, 3],), why, "float64")
 
 
+@exercise("LogSumExp.backward")
+def test_logsumexp_of_a_number(tt, expect):
+    why = "a number without dimensions is the only term: log(e^a) is a"
+    gives(tt, expect, "a.logsumexp(dim=0), shape ()", lambda a: a.logsumexp(dim=0), (2.5,), 3.0, (3.0,), why)
+
+
 test_logsumexp_hands_off = hands_off("LogSumExp.backward", "a.logsumexp(0)", lambda tt: lambda a: a.logsumexp(dim=0), A)
 test_logsumexp_differences = differs(
     "LogSumExp.backward", "a.logsumexp(1, keepdim=True)", lambda tt: lambda a: a.logsumexp(dim=1, keepdim=True), CUBE
@@ -1637,7 +1677,7 @@ test_bce_differences = differs(
     'binary_cross_entropy(a, t, reduction="none")',
     lambda tt: lambda a, t: F(tt).binary_cross_entropy(a, t, reduction="none"),
     np.array([0.25, 0.5, 0.9]),
-    np.array([0.5, 1.0, 0.125]),
+    np.array([0.5, 0.9375, 0.125]),
 )
 
 
@@ -1755,9 +1795,8 @@ def test_exit_nested(tt, expect):
 @restores
 def test_exit_after_an_error(tt, expect):
     why = "an error inside the block goes on to the caller: __exit__ returns nothing"
-    with expect.raises(KeyError, call="with tt.no_grad(): raise KeyError", why=why):
-        with tt.no_grad():
-            raise KeyError
+    with expect.raises(KeyError, call="with tt.no_grad(): raise KeyError", why=why), tt.no_grad():
+        raise KeyError
     expect(tt.is_grad_enabled(), "recording after a block that raised").equals(
         True, why="an error puts the mode back, too"
     )
@@ -1785,7 +1824,7 @@ def test_exit_of_a_decorator(tt, expect):
     torch=False,
     hints=(
         "Move one number of x a little up and a little down, and look at every number of the output.",
-        "`x.array.reshape(-1)` is a view of x's numbers in one row, so writing to it moves x. Put the number back after.",
+        "`x.array.reshape(-1)` is a view of x's numbers in one row: writing to it moves x. Put the number back after.",
         "Each element of x gives one column: the flattened output above, minus the one below, divided by 2 eps. "
         "Copy outputs: one may be a view of x. `np.stack(columns, axis=1)` at the end, all inside `with no_grad():`.",
     ),
@@ -1856,8 +1895,8 @@ def planted(tt, slope):
     "gradcheck",
     points=2,
     hints=(
-        "Two tables for each pair of an output and an input, one made by differences, one by backward. When do they agree?",
-        "Loop over `enumerate(as_tuple(func(*inputs)))`, and inside over the inputs that are tensors with requires_grad.",
+        "Two tables for each pair of an output and an input, one by differences, one by backward. When do they agree?",
+        "Loop over `enumerate(as_tuple(func(*inputs)))`, inside over the inputs that are tensors with requires_grad.",
         "`close = np.isclose(jacobian(out, x), differences(func, inputs, x, number, eps), rtol, atol)`; an output that "
         "does not require grad is left out. Not all close: raise or return False. At the end: True.",
     ),
@@ -1893,6 +1932,9 @@ def test_gradcheck_looks_everywhere(tt, expect):
     why = "the first output's gradient is right, the second one's is not: check every output"
     got = tt.autograd.gradcheck(lambda a: (right(a), wrong(a)), (x,), raise_exception=False)
     expect(got, "gradcheck of (right(a), wrong(a))").equals(False, why=why)
+    said, why = ("output 1", "input 0"), "say which output and which input do not agree: mismatch(number, place, ...)"
+    with expect.raises(RuntimeError, call="gradcheck of (right(a), wrong(a))", mentions=said, why=why):
+        tt.autograd.gradcheck(lambda a: (right(a), wrong(a)), (x,))
     steep = planted(tt, lambda a: (a < 0) * 0.001 + 2 * a)
     why = "one wrong element is enough: all of them must be close"
     z = leaf(tt, [1.5, -0.1, 2.0], "float64")
@@ -2047,7 +2089,7 @@ def checkpoint(tt, *arguments):
     points=3,
     hints=(
         "The graph inside was thrown away. How do you get it back?",
-        "`self.run()` with recording on gives (result, copies of the arguments). Walk back from the result to the copies "
+        "`self.run()`, recording, gives (result, copies of the arguments). Walk back from the result to the copies "
         "and to `self.parameters`.",
         "Random numbers must repeat: set the generator's state to self.state (unless it is None), and put the present "
         "one back afterwards.",
@@ -2108,3 +2150,25 @@ def test_checkpoint_with_constants(tt, expect):
     why = "arguments that want no gradient get None, in their place; the others keep theirs"
     expect(x.grad, "x.grad").equals(f32(3 * B * G), why=why)
     expect(c.grad, "c.grad").equals(None, why=why)
+
+
+@exercise("_Checkpoint.backward")
+def test_checkpoint_inside_no_grad(tt, expect):
+    x = leaf(tt, A)
+    y = checkpoint(tt, lambda a: a * a, x)
+    why = "the second run must be recorded even where recording is off: with enable_grad()"
+    with tt.no_grad():
+        back("y.backward(g) inside no_grad, y = checkpoint(f, x)", y, tt.tensor(f32(G)), why)
+    if x.grad is None:
+        raise CheckFailed("x.grad after y.backward(g) inside no_grad", "a gradient", "None", "", why)
+    expect(x.grad, "x.grad after y.backward(g) inside no_grad").equals(f32(2 * A * G), why=why)
+
+
+@exercise("_Checkpoint.backward", torch=False)
+def test_checkpoint_of_several_results(tt, expect):
+    x, c = leaf(tt, A), tt.tensor(f32(B))
+    first, constant, second = checkpoint(tt, lambda a: (a * 2, c * 3, a * a), x)
+    back("(first + second).backward(g) of a checkpoint with three results", first + second, tt.tensor(f32(G)))
+    why = "two of three results are in a graph, and each has a gradient of its own"
+    expect(x.grad, "x.grad").equals(f32(2 * G + 2 * A * G), why=why)
+    expect(constant.requires_grad, "requires_grad of a result that is made of constants").equals(False)

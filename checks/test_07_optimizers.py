@@ -82,13 +82,14 @@ def sgd(p, grads, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=Fa
     return p.astype(np.float32)
 
 
-def rmsprop(p, grads, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
-    """Where RMSprop ends, in float64."""
+def rmsprop(p, grads, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False, new=None,
+            root=np.sqrt):  # fmt: skip
+    """Where RMSprop ends, in float64; with `new` for 1 - alpha, or another `root`, where a mistake ends."""
     p, v, mean, b = p.astype(float), 0.0, 0.0, 0.0
     for grad in grads:
         g = grad + weight_decay * p
-        v, mean = alpha * v + (1 - alpha) * g * g, alpha * mean + (1 - alpha) * g
-        b = momentum * b + g / (np.sqrt(v - mean * mean * centered) + eps)
+        v, mean = alpha * v + (1 - alpha if new is None else new) * g * g, alpha * mean + (1 - alpha) * g
+        b = momentum * b + g / (root(v - mean * mean * centered) + eps)
         p = p - lr * b
     return p.astype(np.float32)
 
@@ -106,7 +107,15 @@ def adam(p, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, deco
     return p.astype(np.float32)
 
 
-def ends(tt, expect, name, want, why, grads=GRADS, **settings):
+def because(got, why, mistakes):
+    """`why`, and which of the mistakes, pairs (where it ends, what it is), leads to what was got."""
+    for end, mistake in mistakes:
+        if np.shape(end) == np.shape(got) and np.allclose(got, end, rtol=2e-5, atol=2e-6):
+            return f"{why}. What you got comes out when {mistake}"
+    return why
+
+
+def ends(tt, expect, name, want, why, grads=GRADS, mistakes=(), **settings):
     """After three steps the optimizer `name` must have brought P to `want`."""
     x = leaf(tt, P)
     optimizer = getattr(tt.optim, name)([x], **settings)
@@ -114,6 +123,8 @@ def ends(tt, expect, name, want, why, grads=GRADS, **settings):
         walk(tt, optimizer, x, grads)
     text = ", ".join(f"{key}={value}" for key, value in settings.items())
     call = f"x after {len(grads)} steps of {name}([x], {text})\nx began as {P.tolist()}"
+    nothing = "the parameter's array never changes: `param = ...` names a new array, `param -= ...` changes this one"
+    why = because(x.detach().numpy(), why, [*mistakes, (P, nothing)])
     expect(x, call).equals(want, why=why, rtol=2e-5, atol=2e-6)
     return optimizer, x
 
@@ -380,7 +391,7 @@ def test_step_maximizes(tt, expect):
 @exercise("Optimizer.step", torch=False)
 def test_step_calls_the_closure(tt, expect):
     a = leaf(tt, [3.0])
-    optimizer, notes = noting(tt, [a])
+    optimizer, _ = noting(tt, [a])
 
     def closure():
         optimizer.zero_grad()
@@ -483,8 +494,23 @@ def directions(tt, expect, want, buffers, why, first_too=True, **settings):
         with expect.unchanged(grad, "grad after SGD.direction", why="grad stays as it is; only buffer is changed"):
             got = parts(tt).SGD.direction(grad, buffer, i == 0, out=np.empty_like(P), **settings)
         call = f"SGD.direction(grad, buffer, first={i == 0}, {settings}), step {i + 1}"
-        expect(buffer, f"buffer after {call}").equals(buffers[i].astype(np.float32), why=why)
-        expect(got, call).equals(want[i].astype(np.float32), why=why)
+        mu, share, mistakes = settings["momentum"], settings.get("dampening", 0), []
+        if i:
+            old = buffers[i - 1]
+            mistakes = [
+                (mu * old + share * grad, "the new gradient is multiplied by dampening, not by 1 - dampening"),
+                (mu * old + grad, "dampening is left out"),
+                (mu * old + (1 - mu) * grad, "the new gradient is multiplied by 1 - momentum: that is a running mean"),
+                (old + mu * grad, "momentum multiplies the gradient, not the old direction"),
+                (old, "buffer is not changed: `buffer = ...` only names a new array"),
+                (grad + mu * buffers[i], "Nesterov's direction is stored: only return it"),
+            ]
+        rule = because(buffer, why, mistakes)
+        expect(buffer, f"buffer after {call}").equals(buffers[i].astype(np.float32), why=rule)
+        old = buffers[i - 1] if i else np.zeros_like(P)
+        late = "the new b is not in it: nesterov is left out, or uses the b of the step before"
+        rule = because(got, why, [(grad + mu * old, late), (buffers[i], late)])
+        expect(got, call).equals(want[i].astype(np.float32), why=rule)
 
 
 def running(momentum, dampening=0.0):
@@ -576,13 +602,15 @@ def test_direction_needs_no_out(tt, expect):
         "change the caller's.",
         'With momentum, ask whether "momentum_buffer" is in state before you put `Tensor(np.zeros_like(param))` there; '
         "its array goes to self.direction.",
-        "Loop over `blocks(param, grad, *buffers)`, where buffers is [] or a list of one array; take `t, u = scratch(p)` "
+        "Loop over `blocks(param, grad, *buffers)`, where buffers is [] or a list of one array; take `t, u = "
+        "scratch(p)` "
         "for the intermediate results: t for the decayed gradient and for lr * g, u for direction's out.",
     ),
 )
 def test_sgd_goes_against_the_gradient(tt, expect):
     why = "p -= lr g, for each of the three gradients"
-    ends(tt, expect, "SGD", sgd(P, GRADS, 0.1), why, lr=0.1)
+    mistakes = [(sgd(P, GRADS, -0.1), "the gradient is added: that is uphill")]
+    ends(tt, expect, "SGD", sgd(P, GRADS, 0.1), why, mistakes=mistakes, lr=0.1)
     optimizer, x = ends(tt, expect, "SGD", sgd(P, GRADS, 0.3), why, lr=0.3)
     stored = [value for value in optimizer.state.get(x, {}).values() if value is not None]  # PyTorch notes None
     expect(len(stored), "arrays that SGD without momentum stores").equals(
@@ -593,7 +621,9 @@ def test_sgd_goes_against_the_gradient(tt, expect):
 @exercise("SGD.step_one", points=2)
 def test_sgd_with_momentum(tt, expect):
     why = "b = momentum b + g, kept in state['momentum_buffer'] from step to step; p -= lr b"
-    optimizer, x = ends(tt, expect, "SGD", sgd(P, GRADS, 0.1, 0.75), why, lr=0.1, momentum=0.75)
+    mistakes = [(sgd(P, GRADS, 0.1), "every step is treated as the first, or momentum is left out")]
+    want = sgd(P, GRADS, 0.1, 0.75)
+    optimizer, x = ends(tt, expect, "SGD", want, why, mistakes=mistakes, lr=0.1, momentum=0.75)
     got = optimizer.state[x].get("momentum_buffer")
     why = "the state keeps b as a Tensor, under PyTorch's name"
     expect(got, "optimizer.state[x]['momentum_buffer']").is_instance(tt.Tensor, why=why).equals(
@@ -606,16 +636,26 @@ def test_sgd_with_momentum(tt, expect):
 @exercise("SGD.step_one")
 def test_sgd_with_weight_decay(tt, expect):
     why = "weight_decay * p is added to the gradient before everything else, momentum included"
-    ends(tt, expect, "SGD", sgd(P, GRADS, 0.1, weight_decay=0.25), why, lr=0.1, weight_decay=0.25)
+    mistakes = [
+        (sgd(P, GRADS, 0.1), "weight_decay is left out"),
+        (sgd(P, GRADS, 0.1, weight_decay=-0.25), "weight_decay * p is subtracted, which pushes away from zero"),
+    ]
+    want = sgd(P, GRADS, 0.1, weight_decay=0.25)
+    ends(tt, expect, "SGD", want, why, mistakes=mistakes, lr=0.1, weight_decay=0.25)
+    late = P.astype(float)
+    for b in running(0.75):
+        late -= 0.1 * (b + 0.25 * late)
+    mistakes = [(late, "the decay joins the direction, after momentum, so the buffer never sees it")]
     want = sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25)
-    ends(tt, expect, "SGD", want, why, lr=0.1, momentum=0.75, weight_decay=0.25)
+    ends(tt, expect, "SGD", want, why, mistakes=mistakes, lr=0.1, momentum=0.75, weight_decay=0.25)
 
 
 @exercise("SGD.step_one")
 def test_sgd_with_nesterov(tt, expect):
     why = "nesterov: p -= lr (g + momentum b)"
     want = sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25, nesterov=True)
-    ends(tt, expect, "SGD", want, why, lr=0.1, momentum=0.75, weight_decay=0.25, nesterov=True)
+    mistakes = [(sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25), "group['nesterov'] does not reach self.direction")]
+    ends(tt, expect, "SGD", want, why, mistakes=mistakes, lr=0.1, momentum=0.75, weight_decay=0.25, nesterov=True)
 
 
 @exercise("SGD.step_one")
@@ -665,7 +705,8 @@ def test_sgd_allocates_little(tt, expect):
     hints=(
         "What distinguishes the first step from all others? Look at the state.",
         'At the first step the state is empty: put in "step" and, for each name, a Tensor of zeros like param.',
-        '`Tensor(np.zeros((), np.float32))` is the counter; `state["step"].array += 1` at every step, the first included. '
+        '`Tensor(np.zeros((), np.float32))` is the counter; `state["step"].array += 1` at every step, the '
+        "first included. "
         "Return `state[name].array` for each name, in order.",
     ),
 )
@@ -732,7 +773,14 @@ def test_remembered_takes_shape_and_dtype(tt, expect):
 )
 def test_rmsprop_divides_by_the_spread(tt, expect):
     why = "v = alpha v + (1 - alpha) g², p -= lr g / (sqrt(v) + eps)"
-    optimizer, x = ends(tt, expect, "RMSprop", rmsprop(P, GRADS, 0.05, 0.75), why, lr=0.05, alpha=0.75)
+    mistakes = [
+        (rmsprop(P, GRADS, 0.05, 0.25), "alpha and 1 - alpha are swapped"),
+        (rmsprop(P, GRADS, 0.05, 1.0, new=1.0), "v is a sum that never fades, not a running mean"),
+        (rmsprop(P, GRADS, 0.05, 0.75, root=lambda v: v), "the gradient is divided by v, without the root"),
+        (rmsprop(P, GRADS, -0.05, 0.75), "the step is added: that is uphill"),
+    ]
+    want = rmsprop(P, GRADS, 0.05, 0.75)
+    optimizer, x = ends(tt, expect, "RMSprop", want, why, mistakes=mistakes, lr=0.05, alpha=0.75)
     v = 0.25 * (0.75**2 * GRADS[0] ** 2 + 0.75 * GRADS[1] ** 2 + GRADS[2] ** 2)
     why = "kept under PyTorch's name, a Tensor"
     expect(optimizer.state[x].get("square_avg"), "state['square_avg']").equals(f32(v), why=why)
@@ -745,14 +793,25 @@ def test_rmsprop_divides_by_the_spread(tt, expect):
 @exercise("RMSprop.step_one")
 def test_rmsprop_adds_eps_outside_the_root(tt, expect):
     why = "eps is added to the root: sqrt(v) + eps, not sqrt(v + eps)"
-    ends(tt, expect, "RMSprop", rmsprop(P, GRADS, 0.05, 0.75, 0.5), why, lr=0.05, alpha=0.75, eps=0.5)
+    inside = rmsprop(P, GRADS, 0.05, 0.75, 0, root=lambda v: np.sqrt(v + 0.5))
+    mistakes = [(inside, "eps stands inside the root"), (rmsprop(P, GRADS, 0.05, 0.75), "eps is left out")]
+    want = rmsprop(P, GRADS, 0.05, 0.75, 0.5)
+    ends(tt, expect, "RMSprop", want, why, mistakes=mistakes, lr=0.05, alpha=0.75, eps=0.5)
 
 
 @exercise("RMSprop.step_one")
 def test_rmsprop_with_weight_decay(tt, expect):
     why = "weight_decay * p is added to the gradient first, so v sees it too"
     want = rmsprop(P, GRADS, 0.05, 0.75, weight_decay=0.5)
-    ends(tt, expect, "RMSprop", want, why, lr=0.05, alpha=0.75, weight_decay=0.5)
+    late, v = P.astype(float), 0.0
+    for grad in GRADS:
+        v = 0.75 * v + 0.25 * grad.astype(float) ** 2
+        late = late - 0.05 * (grad + 0.5 * late) / (np.sqrt(v) + 1e-8)
+    mistakes = [
+        (late, "v is made of the gradient alone, before the decay has joined it"),
+        (rmsprop(P, GRADS, 0.05, 0.75), "weight_decay is left out"),
+    ]
+    ends(tt, expect, "RMSprop", want, why, mistakes=mistakes, lr=0.05, alpha=0.75, weight_decay=0.5)
     grad_unchanged(tt, expect, "RMSprop", lr=0.05, weight_decay=0.5)
 
 
@@ -760,7 +819,15 @@ def test_rmsprop_with_weight_decay(tt, expect):
 def test_rmsprop_with_momentum(tt, expect):
     why = "b = momentum b + g / (sqrt(v) + eps), p -= lr b: the momentum of scaled steps"
     want = rmsprop(P, GRADS, 0.05, 0.75, momentum=0.5)
-    ends(tt, expect, "RMSprop", want, why, lr=0.05, alpha=0.75, momentum=0.5)
+    early, v, b = P.astype(float), 0.0, 0.0
+    for grad in GRADS:
+        v, b = 0.75 * v + 0.25 * grad.astype(float) ** 2, 0.5 * b + grad
+        early = early - 0.05 * b / (np.sqrt(v) + 1e-8)
+    mistakes = [
+        (early, "the gradients go through momentum and are divided afterwards"),
+        (rmsprop(P, GRADS, 0.05, 0.75), "momentum is left out"),
+    ]
+    ends(tt, expect, "RMSprop", want, why, mistakes=mistakes, lr=0.05, alpha=0.75, momentum=0.5)
 
 
 @exercise("RMSprop.step_one", points=2)
@@ -815,7 +882,17 @@ def update_is(tt, expect, why, step=3, lr=0.05, betas=(0.75, 0.9), eps=1e-8, dec
         expect(largest[0], f"largest after {call}").equals(
             f32(used), why="the larger of largest and v is kept, in place"
         )
-    expect(p, f"param after {call}").equals(f32(wp), why=why, rtol=2e-5, atol=2e-6)
+    start = P * (1 - lr * decay) if decoupled else P.astype(float)
+    m_, v_ = wm / (1 - betas[0] ** step), used / (1 - betas[1] ** step)
+    mistakes = [
+        (start - lr * m_ / np.sqrt(v_ + eps), "eps stands inside the root"),
+        (start - lr * m_ / ((np.sqrt(used) + eps) / math.sqrt(1 - betas[1] ** step)),
+         "eps is added before v is corrected"),
+        (start - lr * m_ / np.sqrt(v_), "eps is left out"),
+        (start - lr * m_ / (np.sqrt(wv / (1 - betas[1] ** step)) + eps), "the step divides by v, not by largest"),
+        (P - lr * m_ / (np.sqrt(v_) + eps), "param does not shrink"),
+    ]  # fmt: skip
+    expect(p, f"param after {call}").equals(f32(wp), why=because(p, why, mistakes), rtol=2e-5, atol=2e-6)
 
 
 @exercise(
@@ -828,7 +905,8 @@ def update_is(tt, expect, why, step=3, lr=0.05, betas=(0.75, 0.9), eps=1e-8, dec
         "go into the step alone.",
         "Decay first: decoupled shrinks p by the factor 1 - lr * weight_decay, otherwise weight_decay * p joins g. "
         "Then m, v, then largest if there is one, then the step.",
-        "In place on a block: `np.sqrt(v, out=t)`, divide t by sqrt(1 - beta2 ** step), add eps, `np.divide(m, t, out=t)`, "
+        "In place on a block: `np.sqrt(v, out=t)`, divide t by sqrt(1 - beta2 ** step), add eps, "
+        "`np.divide(m, t, out=t)`, "
         "times lr / (1 - beta1 ** step), subtract from p.",
     ),
 )
@@ -837,8 +915,23 @@ def test_adam_first_step_has_size_lr(tt, expect):
     parts(tt).Adam.update(p, GRADS[0].copy(), m, v, 1.0, 0.05, 0.9, 0.999, 1e-8, 0, False)
     why = "at step 1 the corrected m is g and the corrected v is g²: each parameter moves by lr, whatever its gradient"
     call = "param after Adam.update at step 1 from zeros, lr=0.05"
-    expect(m, "m then").equals(f32(0.1 * GRADS[0]), why="m = (1 - beta1) g: stored without its correction")
-    expect(v, "v then").equals(f32(0.001 * GRADS[0] ** 2), why="v = (1 - beta2) g²: stored without its correction")
+    rule = "m = (1 - beta1) g: stored without its correction"
+    rule = because(m, rule, [(0.001 * GRADS[0], "the betas are swapped: beta1 belongs to m"),
+                             (0.9 * GRADS[0], "beta1 and 1 - beta1 are swapped")])  # fmt: skip
+    expect(m, "m then").equals(f32(0.1 * GRADS[0]), why=rule)
+    rule = "v = (1 - beta2) g²: stored without its correction"
+    rule = because(v, rule, [(0.001 * GRADS[0], "g is not squared")])
+    expect(v, "v then").equals(f32(0.001 * GRADS[0] ** 2), why=rule)
+    lengths = (
+        (0.1 / math.sqrt(0.001), "neither m nor v is corrected: 0.1 / sqrt(0.001) is about 3.2"),
+        (1 / math.sqrt(0.001), "only m is corrected, not v"),
+        (0.1, "only v is corrected, not m"),
+        (0.1 / 0.19 / math.sqrt(0.001 / 0.001999), "the corrections use step + 1; step counts from 1 already"),
+        (0.1 / 0.001 / math.sqrt(0.001 / 0.1), "the betas of the two corrections are swapped"),
+        (math.sqrt(0.001), "v is divided by its correction only after its root was taken"),
+        (-1.0, "the step is added: that is uphill"),
+    )
+    why = because(p, why, [(P - 0.05 * k * np.sign(GRADS[0]), text) for k, text in lengths])
     expect(p, call).equals(f32(P - 0.05 * np.sign(GRADS[0])), why=why)
 
 
@@ -898,7 +991,8 @@ def test_adam_in_blocks_and_in_place(tt, expect):
         '`remembered` makes and returns the arrays; the names are PyTorch\'s: "exp_avg", "exp_avg_sq", and '
         '"max_exp_avg_sq" only with amsgrad.',
         'The step number is `state["step"].item()`, after `remembered` has counted. betas is a pair.',
-        "self.update(param, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay), and the third "
+        "self.update(param, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay), "
+        "and the third "
         "array at the end if there is one.",
     ),
 )
@@ -982,7 +1076,7 @@ def test_adamw_defaults(tt, expect):
 
 @exercise("AdamW.__init__", points=2)
 def test_adamw_hands_everything_on(tt, expect):
-    values = dict(lr=0.05, betas=(0.5, 0.75), eps=0.25, weight_decay=0.125, amsgrad=True, maximize=True)
+    values = {"lr": 0.05, "betas": (0.5, 0.75), "eps": 0.25, "weight_decay": 0.125, "amsgrad": True, "maximize": True}
     group = tt.optim.AdamW([leaf(tt, P)], **values).param_groups[0]
     for name, value in values.items():
         why = f"{name} was given, so it must reach the group"
@@ -1079,9 +1173,11 @@ def test_state_dict_before_the_first_step(tt, expect):
     hints=(
         "It is state_dict the other way round. Whose tensors are the parameters afterwards?",
         "Work on `copy.deepcopy(state_dict)`, and let `_same_sizes` refuse groups that do not fit.",
-        "Pair the numbers of each saved group with the parameters of the group that is here; then update the group with "
+        "Pair the numbers of each saved group with the parameters of the group that is here; then update the "
+        "group with "
         'the saved settings, but keep its own "params".',
-        "Begin with an empty `defaultdict(dict)`; for each number in the saved state, store under its parameter. Tensors "
+        "Begin with an empty `defaultdict(dict)`; for each number in the saved state, store under its "
+        "parameter. Tensors "
         'but "step" take the parameter\'s dtype: `value.to(param.dtype)`.',
     ),
 )
@@ -1200,7 +1296,8 @@ def rates(optimizer):
     points=2,
     hints=(
         "What does get_lr read, and what must therefore be up to date before it is called?",
-        "Without epoch, last_epoch grows by one. Each call adds one to _step_count. Then get_lr gives one rate per group.",
+        "Without epoch, last_epoch grows by one. Each call adds one to _step_count. Then get_lr gives one "
+        "rate per group.",
         'Write the rates into the groups\' "lr", then note them in self._last_lr.',
         'With epoch: put the groups\' "lr" back to self.base_lrs, last_epoch to 0, set the rates for t = 0, then call '
         "self.step() epoch times.",
@@ -1209,9 +1306,16 @@ def rates(optimizer):
 def test_scheduler_sets_the_rates(tt, expect):
     scheduler, optimizer = table_of(tt)
     why = "making a scheduler calls step once: t = 0, and the first entry of the table applies"
+    mistakes = [
+        ([0.75, 2.25], "get_lr is asked while last_epoch is still -1"),
+        ([0.5, 0.5], "every group gets the rate of the first"),
+        ([1.0, 3.0], "the rates do not reach the groups: they belong in each group's 'lr'"),
+        ([0.25, 0.75], "last_epoch grows by more than 1"),
+    ]
+    why = because(rates(optimizer), why, mistakes)
     expect(rates(optimizer), "rates after the scheduler was made").equals([0.5, 1.5], why=why)
-    scheduler.step()
     why = "each step goes to the next t, asks get_lr, and writes one rate into each group"
+    scheduler.step()
     expect(rates(optimizer), "rates after one scheduler.step()").equals([0.25, 0.75], why=why)
     scheduler.step()
     expect(rates(optimizer), "rates after two").equals([0.125, 0.375], why=why)
@@ -1264,7 +1368,7 @@ def test_scheduler_goes_to_an_epoch(tt, expect):
 # LambdaLR.get_lr
 
 
-def follows(tt, expect, make, want, why, lr=0.5, steps=None):
+def follows(tt, expect, make, want, why, lr=0.5, mistakes=()):
     """The learning rates of a schedule, from t = 0 on."""
     optimizer = tt.optim.SGD([leaf(tt, [1.5])], lr=lr)
     try:
@@ -1279,7 +1383,7 @@ def follows(tt, expect, make, want, why, lr=0.5, steps=None):
         scheduler.step()
         seen.append(optimizer.param_groups[0]["lr"])
     expect([float(rate) for rate in seen], f"rates at t = 0, 1, 2, ... of {call}, lr={lr}").equals(
-        [float(rate) for rate in want], why=why
+        [float(rate) for rate in want], why=because(seen, why, mistakes)
     )
 
 
@@ -1296,7 +1400,12 @@ def test_lambda_multiplies_the_initial_rate(tt, expect):
         return tt.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 0.5**t), "LambdaLR(optimizer, lambda t: 0.5 ** t)"
 
     why = "initial lr times lr_lambda(t); a factor on the rate of now would pile up"
-    follows(tt, expect, make, [0.8, 0.4, 0.2, 0.1], why, lr=0.8)
+    mistakes = [
+        ([0.4, 0.2, 0.1, 0.05], "lr_lambda is given t + 1"),
+        ([1.0, 0.5, 0.25, 0.125], "the factor itself is the rate: times self.base_lrs is missing"),
+        ([0.8, 0.4, 0.1, 0.0125], "the rate of now is multiplied, so that the factors pile up"),
+    ]
+    follows(tt, expect, make, [0.8, 0.4, 0.2, 0.1], why, lr=0.8, mistakes=mistakes)
 
 
 @exercise("LambdaLR.get_lr")
@@ -1346,7 +1455,13 @@ def test_step_lr_goes_down_stairs(tt, expect):
         return tt.optim.lr_scheduler.StepLR(optimizer, 3, 0.5), "StepLR(optimizer, step_size=3, gamma=0.5)"
 
     why = "times gamma at t = 3, 6, ..., and only there; at t = 0 the rate is the initial one"
-    follows(tt, expect, make, [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2], why, lr=0.8)
+    mistakes = [
+        ([0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2], "the rate changes one step late, at t = 4, 7"),
+        ([0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.4], "the rate changes only once"),
+        ([0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.1, 0.1], "t = 0 counts as a multiple of step_size"),
+        ([0.8, 0.8, 0.8, 0.4, 0.2, 0.1, 0.05, 0.025], "every step from t = 3 on multiplies"),
+    ]
+    follows(tt, expect, make, [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2], why, lr=0.8, mistakes=mistakes)
 
 
 @exercise("StepLR.get_lr")
@@ -1391,8 +1506,10 @@ def test_step_lr_acts_beside_others(tt, expect):
     points=2,
     hints=(
         "What is the factor at t, on a straight line from start_factor at 0 to end_factor at total_iters?",
-        "The rates as they are already contain the factor of t - 1. By what must they be multiplied to contain that of t?",
-        "Three cases: t = 0 (start_factor), t > total_iters or where training resumes (1), otherwise the quotient of two "
+        "The rates as they are already contain the factor of t - 1. By what must they be multiplied to "
+        "contain that of t?",
+        "Three cases: t = 0 (start_factor), t > total_iters or where training resumes (1), otherwise the "
+        "quotient of two "
         "factors.",
         "factor(t) = start + (end - start) * t / total_iters; return self._scaled(factor(t) / factor(t - 1)).",
     ),
@@ -1403,7 +1520,16 @@ def test_linear_warms_up(tt, expect):
         return tt.optim.lr_scheduler.LinearLR(optimizer, 0.25, total_iters=3), text
 
     why = "evenly from start_factor to 1 times the initial rate, reached at t = total_iters; constant from there"
-    follows(tt, expect, make, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], why, lr=0.8)
+    mistakes = [
+        (
+            [0.2, 0.1, 0.075, 0.075, 0.075, 0.075],
+            "the rate of now, which holds factor(t - 1), is multiplied by factor(t)",
+        ),
+        ([0.8, 1.6, 2.4, 3.2, 3.2, 3.2], "t = 0 leaves the rate as it is, instead of multiplying by start_factor"),
+        ([0.2, 0.4, 0.6, 0.6, 0.6, 0.6], "the rise stops one step early, before t = total_iters"),
+        ([0.2, 0.4, 0.6, 0.8, 1.0, 1.2], "the rise goes on after total_iters"),
+    ]
+    follows(tt, expect, make, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], why, lr=0.8, mistakes=mistakes)
 
 
 @exercise("LinearLR.get_lr")
@@ -1461,10 +1587,12 @@ def cosine(lr, low, length, count):
     "CosineAnnealingLR.get_lr",
     points=2,
     hints=(
-        "As in LinearLR the rate already holds the value of t - 1. What is left of the formula in a quotient of two values?",
+        "As in LinearLR the rate already holds the value of t - 1. What is left of the formula in a quotient "
+        "of two values?",
         "lr - eta_min is proportional to 1 + cos(pi t / T_max). The quotient of that at t and at t - 1 takes "
         "(lr - eta_min) one step further.",
-        "When 1 + cos is 0 at t - 1 (t - 1 is T_max, 3 T_max, ...) there is no quotient: there the rate is eta_min, and "
+        "When 1 + cos is 0 at t - 1 (t - 1 is T_max, 3 T_max, ...) there is no quotient: there the rate is "
+        "eta_min, and "
         "the next one is lr + (base - eta_min) (1 + cos(pi t / T_max)) / 2.",
         "Three cases: self._begins (the rates as they are), (t - 1 - T_max) % (2 T_max) == 0, and the quotient: "
         "now / before * (lr - eta_min) + eta_min.",
@@ -1475,7 +1603,13 @@ def test_cosine_goes_down(tt, expect):
         return tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, 4), "CosineAnnealingLR(optimizer, T_max=4)"
 
     why = "lr (1 + cos(pi t / T_max)) / 2: slow at first, fast in the middle, slow at the end"
-    follows(tt, expect, make, cosine(0.8, 0, 4, 5), why, lr=0.8)
+    high = 2 / (1 + math.cos(math.pi / 4))
+    mistakes = [
+        (cosine(0.8, 0, 8, 5), "the angle is pi t / (2 T_max): the rate comes down half as far"),
+        ([high * rate for rate in cosine(0.8, 0, 4, 5)], "t = 0 is multiplied too: there the rate stays as it is"),
+        ([0.4 * (1 + math.cos(180 * t / 4)) for t in range(5)], "the angle is in degrees: math.cos wants pi, not 180"),
+    ]
+    follows(tt, expect, make, cosine(0.8, 0, 4, 5), why, lr=0.8, mistakes=mistakes)
 
 
 @exercise("CosineAnnealingLR.get_lr")

@@ -1373,7 +1373,7 @@ def file_with(header, data=b""):
         "The file may be cut off, may be a holiday photo, may be made to harm. What do you know before a check?",
         "Check in the order in which you use it: at least 8 bytes; a length that fits; JSON; a dict; metadata that is "
         "a dict of strings. Each failure is a ValueError with words of its own.",
-        "`json.loads(content[8 : 8 + size].decode())` raises ValueError or RecursionError: catch both and say that "
+        "`json.loads(content[8 : 8 + size].decode())` raises ValueError: catch it and say that "
         "the header is no JSON. `header.pop('__metadata__', {})` only when the header is a dict.",
     ),
 )
@@ -1421,9 +1421,9 @@ def test_header_that_claims_too_much(tt, expect):
 
 @exercise("read_header")
 def test_header_that_is_no_json(tt, expect):
-    for text in (b"{oops", b"\xff\xfe\xfd", b"[" * 100_000):
+    for text in (b"{oops", b"\xff\xfe\xfd", b""):
         shown = repr(text[:6])
-        why = "whatever is wrong with the text, the message says that the header is no JSON (catch RecursionError too)"
+        why = "whatever is wrong with the text, the message says that the header is no JSON"
         with expect.raises(ValueError, f"read_header, header {shown}", ("no JSON",), why):
             files(tt).read_header(file_with(text))
 

@@ -22,7 +22,7 @@ from checks import chart, stage
 from tinytorch import nn, optim
 from tinytorch.utils.data import DataLoader, TensorDataset
 
-XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0], np.int64)
 STARTS, XOR_STEPS, XOR_HIDDEN, XOR_LR = 10, 20, 4, 0.1  # 20 steps on XOR for each epoch on the digits
 EPOCHS, BATCH, HIDDEN, LR, MOMENTUM = 15, 32, 32, 0.02, 0.9  # the momentum is the paper's
 TRAINED_ON, FOLLOWED = 1437, 40  # of the 1,797 digits; steps of each run that the gate repeats in NumPy

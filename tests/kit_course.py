@@ -269,6 +269,7 @@ summary = "Not written yet."
 
 [[milestones]]
 id = 1
+name = "first"
 title = "First"
 year = 1958
 after = "02"
@@ -308,6 +309,35 @@ def zeros_too_few(n: int = SIZE):
 '''.replace("from checks import wrong", "import numpy as np\n\nfrom checks import wrong\n\nSIZE = 3")
 
 
+MILESTONE = '''\
+"""Milestone 1, 1958: adds."""
+
+import sys
+
+import numpy as np
+
+import tinytorch as tt
+from checks import stage
+
+sys.path.append("/nowhere")
+
+
+def main(steps=3):
+    """Add ones."""
+    live, total = stage.Live(), tt.Tensor([0.0])
+    for step in range(steps):
+        total = total + tt.Tensor([1.0])
+        live.show(lambda: step, f"step {step}")
+    live.next()
+    return {"steps": steps, "total": total.array}
+
+
+def gate(result):
+    """The sum."""
+    return [(f"{result['steps']} ones", bool(np.all(result["total"] == result["steps"])))]
+'''
+
+
 def lesson(names: list[str]) -> str:
     """A lesson in MyST Markdown with one cell per exercise."""
     cells = "\n".join(f"Write `{name}`.\n\n```{{code-cell}} ipython3\n%%exercise {name}\n```\n" for name in names)
@@ -322,6 +352,8 @@ def make(root: Path) -> Path:
     texts["content/01_tensor.md"] = lesson(NAMES)
     texts["checks/test_01_tensor.py"] = CHECKS
     texts["checks/wrong/01_tensor.py"] = GALLERY
+    texts["milestones/01_first.py"] = MILESTONE
+    texts["milestones/01_first.md"] = "# Milestone 1\n\n```{code-cell} ipython3\n%milestone 1\n```\n"
     for path, text in texts.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")

@@ -286,7 +286,9 @@ def test_no_solution_leaves_the_building() -> None:
             stub = cells[item["name"]].split("\n", 1)[1]
             left = statements(skeleton[item["file"]], item["name"]) + statements(stub, item["name"].split(".")[-1])
             assert solution and left, item["name"]
-            assert all("NotImplementedError" in statement for statement in left), f"{item['name']}: {left}"
+            empty = item["name"] in source.SILENT
+            for statement in left:
+                assert statement == "pass" if empty else "NotImplementedError" in statement, f"{item['name']}: {left}"
             for statement in solution:
                 if len(statement) > 40:
                     assert statement not in code, f"{item['name']}: {statement!r} stands in the notebook"

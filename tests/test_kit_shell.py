@@ -270,6 +270,93 @@ def test_without_solutions_the_course_says_so(notebook, monkeypatch):
     assert asked == ["http://127.0.0.1/x/solutions/01_tensor.json"]
 
 
+# Filling in, and milestones.
+
+
+def test_a_module_is_filled_in_and_says_so_everywhere(notebook, place):
+    notebook.exercise("add")
+    text = notebook.run("%fill 01")
+    assert text.startswith("◇ 11 exercises filled in from the reference") and "count as not solved" in text
+    notebook.run("import tinytorch as tt\nvalue = (tt.Tensor([1.0]) + tt.Tensor([2.0])).array.tolist()")
+    assert notebook.shell.user_ns["value"] == [3.0]
+    entries = saved(place)
+    assert entries["Tensor.__add__"]["status"] == "given" and "source" not in entries["Tensor.__add__"]
+    assert entries["add"]["status"] == "not yet" and not entries["add"].get("given")  # Tensor was a stub then
+    table = notebook.run("%check 01")
+    assert "◇ given   Tensor.__add__" in table and "✓ passed  add" in table
+    assert "1 of 12 exercises passed, 1 of 17 points" in table
+    assert "filled in from the reference" in notebook.run("%check Tensor.__add__")
+    assert notebook.run("%fill 01").startswith("◇ 0 exercises filled in")
+    again = Notebook()
+    again.run("import tinytorch as tt\nvalue = tt.Box(2).double()")
+    assert again.shell.user_ns["value"] == 4
+    assert "◇ given" in again.run("%check 01")
+
+
+def test_a_filled_in_exercise_becomes_ones_own(notebook, place):
+    notebook.run("%fill 01")
+    stub = source.definition(notebook.session.package.skeleton["tensor.py"], "add")
+    assert "yours takes its place" in notebook.exercise("add", stub)
+    notebook.run("import tinytorch as tt\nvalue = tt.add(tt.Tensor([1.0]), tt.Tensor([2.0])).array.tolist()")
+    assert notebook.shell.user_ns["value"] == [3.0]  # the untouched cell did not take it away
+    assert notebook.exercise("add").startswith("passed · add")
+    assert saved(place)["add"]["given"] is False and saved(place)["add"]["status"] == "passed"
+
+
+def test_filling_in_one_exercise_keeps_the_students_own(notebook, place):
+    notebook.exercise("Tensor.__init__")
+    notebook.exercise("add", "def add(a, b):\n    return a\n")
+    notebook.run("%fill add")
+    notebook.run("import tinytorch as tt\nvalue = tt.add(tt.Tensor([1.0]), tt.Tensor([2.0])).array.tolist()")
+    assert notebook.shell.user_ns["value"] == [3.0]
+    assert saved(place)["add"]["source"] == "def add(a, b):\n    return a\n"
+    assert "`%recall add` brings your saved answer back" in notebook.run("%check add")
+
+
+def test_fill_explains_what_it_cannot_do(notebook, monkeypatch):
+    assert "Which module?" in notebook.run("%fill")
+    assert "no exercise 77" in notebook.run("%fill 77")
+    monkeypatch.setattr(notebook.session, "root", None)
+    monkeypatch.setattr(session.course, "site_base", lambda: "http://127.0.0.1/x")
+    monkeypatch.setattr(session, "fetch", lambda url: None)
+    assert "published without solutions" in notebook.run("%fill 01")
+
+
+def test_what_was_filled_in_and_cannot_be_read_is_said(notebook, monkeypatch):
+    notebook.run("%fill 01")
+    monkeypatch.setattr(session.Session, "_solutions", lambda self, module: None)
+    again = Notebook()
+    assert "12 exercises of module 01 that `%fill` had filled in could not be read" in again.run("1")
+
+
+def test_a_cell_that_needs_an_exercise_says_what_can_be_done(notebook):
+    text = notebook.run("import tinytorch as tt\ntt.Tensor([1.0])")
+    assert "This cell needs Tensor.__init__" in text and "`%fill 01`" in text
+    assert notebook.errors  # Python's own message comes first
+
+
+def test_a_milestone_is_run_and_recorded(notebook, place, capsys):
+    assert "There are: 1." in notebook.run("%milestone 2") and "Which milestone?" in notebook.run("%milestone")
+    text = notebook.run("%milestone 1")
+    assert text.startswith("not yet · Milestone 1, First 1958") and "needs Tensor.__init__, an exercise of" in text
+    notebook.run("%fill 01")
+    path = list(sys.path)
+    text = notebook.run("%milestone 1")
+    assert sys.path == path and "step 2" in capsys.readouterr().out
+    assert text.startswith("given · Milestone 1") and "yes: 3 ones" in text and "from the reference" in text
+    assert saved(place)["milestone 1"]["status"] == "given" and not saved(place)["milestone 1"].get("first_passed")
+    for name in kit_course.NAMES:
+        notebook.exercise(name)
+    assert notebook.run("%milestone 1").startswith("passed · Milestone 1")
+    entry = saved(place)["milestone 1"]
+    assert entry["claims"] == ["3 ones"] and entry["attempts"] == 3 and entry["first_passed"]
+    notebook.exercise("add", "def add(a, b):\n    return a\n")
+    text = notebook.run("%milestone 1")
+    assert text.startswith("not yet") and "add is wrong: elements are added in pairs" in text
+    assert saved(place)["milestone 1"]["first_passed"] == entry["first_passed"]
+    Notebook().run("%check")  # a milestone's entry is no exercise
+
+
 def test_check_of_one_exercise_uses_the_code_that_is_loaded(notebook, place):
     notebook.exercise("Tensor.__init__")
     assert notebook.run("%check Tensor.__init__").startswith("passed · Tensor.__init__ · 3 of 3 points")

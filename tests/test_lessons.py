@@ -12,6 +12,7 @@ import io
 import os
 import re
 import sys
+import tokenize
 import tomllib
 import types
 import xml.etree.ElementTree as ElementTree
@@ -78,9 +79,13 @@ class Lesson(NamedTuple):
         """Texts of the module's file and of the others that hold exercises of this lesson."""
         own = ROOT / "tinytorch" / self.module["file"]
         others = (path.read_text(encoding="utf-8") for path in sorted(own.parent.glob("*.py")) if path != own)
-        first = own.read_text(encoding="utf-8")
-        left = set(self.exercises) - set(source.defined(first))
-        return [first, *(text for text in others if left & set(source.defined(text)))]
+        texts = [own.read_text(encoding="utf-8")]
+        left = set(self.exercises) - set(source.defined(texts[0]))
+        for text in others:
+            if left & set(source.defined(text)):
+                texts.append(text)
+                left -= set(source.defined(text))
+        return texts
 
     def definition(self, name: str) -> str:
         """Source of an exercise."""
@@ -316,6 +321,26 @@ def test_public_definitions_are_exercises_or_given(lesson: Lesson) -> None:
         if public and name not in written | with_exercise and last not in named and owner not in named:
             missing.append(name)
     assert not missing, "neither an exercise nor named as given"
+
+
+def code_lines(text: str) -> set[int]:
+    """Numbers of the lines with code: no blank ones, comments or docstrings."""
+    silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = {n for t in tokens if t.type not in silent for n in range(t.start[0], t.end[0] + 1)}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            found -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return found
+
+
+def test_most_of_the_modules_file_is_written_by_the_student(lesson: Lesson) -> None:
+    """Exercises of all lessons count: the backward methods of module 06 stand beside the forward ones of 02."""
+    text = lesson.package_files[0]
+    names = {name for path in PATHS for name in load(path).exercises} & set(source.defined(text))
+    inside = {n for name in names for span in source.spans(text, name) for n in range(span.first, span.last + 1)}
+    lines = code_lines(text)
+    assert len(lines & inside) / len(lines) >= 0.6
 
 
 def pytorch_blocks(lesson: Lesson) -> list[str]:

@@ -28,6 +28,7 @@ GIVEN_BEFORE = {  # what stands before the file of a module
         *("shapes", "_pointwise", "_reduce", "_shape", "_indexing"),
         *("_tensor_aliases", "_tensor_methods"),
     ),
+    "activations": ("_activation_functions",),
     "modules": ("_module_base",),
     "autograd": ("_grad_modes", "_gradients", "_tensor_functions"),
     "training": ("serialization",),

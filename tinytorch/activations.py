@@ -135,8 +135,7 @@ class GELU(Function):
         `ctx.inputs` holds a; `ctx.cdf` is cdf(a), which forward left there.
         """
         (a,), cdf = ctx.inputs, ctx.cdf
-        with np.errstate(over="ignore"):
-            slope = np.square(a, out=np.empty_like(a))
+        slope = np.square(a, out=np.empty_like(a))
         if ctx.options.get("approximate", "none") == "none":  # cdf'(a) = e^(-a^2 / 2) / sqrt(2 pi)
             slope *= -0.5
             np.exp(slope, out=slope)

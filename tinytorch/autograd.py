@@ -87,9 +87,9 @@ class _Checkpoint(Rerun):
         """Run the function again, recording, and return for each edge of this node a gradient, an array, or None.
 
         arrays: of each output, or None. `self.arrived(arrays)` are tensors for the results that are in a graph, in
-        order; `self.run()` gives (result, copies of the arguments); `self.parameters` are the leaves that the function uses
-        beside them. The generator `default_generator.rng.bit_generator` has a `state`: unless self.state is None, it
-        is self.state for the second run, and afterwards what it was.
+        order; `self.run()` gives (result, copies of the arguments); `self.parameters` are the leaves that the function
+        uses beside them. The generator `default_generator.rng.bit_generator` has a `state`: unless self.state is None,
+        it is self.state for the second run, and afterwards what it was.
         """
         random = default_generator.rng.bit_generator
         now = random.state

@@ -37,8 +37,7 @@ class LogSumExp(Function):
         """Return the gradient of a. `ctx.inputs` holds a, `ctx.output` what forward returned."""
         (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
         dim = dim if a.ndim else None
-        with np.errstate(invalid="ignore"):
-            return restore_dims(g, a.shape, dim, keepdim) * np.exp(a - restore_dims(ctx.output, a.shape, dim, keepdim))
+        return restore_dims(g, a.shape, dim, keepdim) * np.exp(a - restore_dims(ctx.output, a.shape, dim, keepdim))
 
 
 class ClassLoss(Function):
@@ -338,8 +337,7 @@ class BinaryCrossEntropy(Function):
         """Return the gradients of a and t, None for t unless `ctx.needs_input_grad` asks for it."""
         a, t = ctx.inputs
         ga = g * (a - t) / np.maximum(a * (1 - a), 1e-12)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return ga, g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
+        return ga, g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
 
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):

@@ -46,6 +46,34 @@ def ignores_the_mode(ctx, inputs, output):
     output._requires_grad = True
 
 
+@wrong("record", says="leads to x itself")
+def forgets_leaves(ctx, inputs, output):
+    edges = tuple((x.grad_fn, 0) if isinstance(x, TensorBase) and x.requires_grad else None for x in inputs)
+    if not GradMode.enabled or not any(edges) or output.array.dtype.kind != "f":
+        return
+    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
+    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
+    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
+    if ctx.saves:
+        ctx.save(inputs, output)
+    output.grad_fn = ctx
+    output._requires_grad = True
+
+
+@wrong("record", says="ints cannot change a little")
+def records_ints(ctx, inputs, output):
+    edges = tuple(map(edge_of, inputs))
+    if not GradMode.enabled or not any(edges):
+        return
+    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
+    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
+    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
+    if ctx.saves:
+        ctx.save(inputs, output)
+    output.grad_fn = ctx
+    output._requires_grad = True
+
+
 @wrong("topological_order", says="y gets gradients from both of its users")
 def notes_when_first_seen(targets):
     order, seen, stack = [], set(), list(targets)
@@ -89,6 +117,21 @@ def order_backwards(targets):
             if not isinstance(target, TensorBase):
                 stack += [(edge[0], False) for edge in target.edges if edge]
     return order
+
+
+@wrong("topological_order", says="remember what was seen")
+def walks_all_paths(targets):
+    order, stack = [], [(target, False) for target in targets]
+    while stack:
+        target, finished = stack.pop()
+        if finished:
+            if not any(target is other for other in order):
+                order.append(target)
+        else:
+            stack.append((target, True))
+            if not isinstance(target, TensorBase):
+                stack += [(edge[0], False) for edge in target.edges if edge]
+    return order[::-1]
 
 
 @wrong("unbroadcast", says="so it gets the sum of both gradients")
@@ -180,6 +223,39 @@ def never_releases(order, pending, retain_graph=False):
                 pending[edge] = pending[edge] + grad if edge in pending else grad
 
 
+@wrong("walk", says="a node runs once, when all its gradients have arrived")
+def passes_on_at_once(order, pending, retain_graph=False):
+    stack = [(order[0], grads) for grads in [arrived(order[0], pending)]]
+    while stack:
+        target, grads = stack.pop()
+        if isinstance(target, TensorBase):
+            add_to_leaf(target, grads[0])
+            continue
+        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
+            if edge is not None and grad is not None:
+                stack.append((edge[0], [fit(target, edge[0], grad)]))
+        if not retain_graph and not any(target is other for other, _ in stack):
+            target.release()
+
+
+@wrong("walk", says="skip that one and go on with the others")
+def forgets_constants(order, pending, retain_graph=False):
+    for target in order:
+        grads = arrived(target, pending)
+        if all(grad is None for grad in grads):
+            continue
+        if isinstance(target, TensorBase):
+            add_to_leaf(target, grads[0])
+            continue
+        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
+            if edge is None or grad is None:
+                break
+            grad = fit(target, edge[0], grad)
+            pending[edge] = pending[edge] + grad if edge in pending else grad
+        if not retain_graph:
+            target.release()
+
+
 @wrong("Add.backward", says="gradients for 2 inputs")
 def only_one(ctx, g):
     return g
@@ -210,6 +286,22 @@ def in_place(ctx, g):
     h = g.copy()
     g *= -1
     return h, g
+
+
+@wrong("Neg.backward", says="the sign is the wrong way round")
+def no_sign(ctx, g):
+    return g
+
+
+@wrong("Neg.backward", says="g changed in place")
+def in_place_neg(ctx, g):
+    g *= -1
+    return g
+
+
+@wrong("Neg.backward", says="g is missing")
+def slope_only(ctx, g):
+    return -np.ones_like(g)
 
 
 @wrong("Mul.backward", says="the other input")
@@ -360,6 +452,26 @@ def by_results(ctx, g):
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / max(g.size, 1)
 
 
+@wrong("Max.backward", says="only the largest element can move")
+def everybody_wins(ctx, g):
+    return np.broadcast_to(restore_dims(g, ctx.shapes[0], **ctx.options), ctx.shapes[0])
+
+
+@wrong("Max.backward", says="share the gradient")
+def all_get_all(ctx, g):
+    (a,) = ctx.inputs
+    dim, keepdim = ctx.options["dim"], ctx.options.get("keepdim", False)
+    return restore_dims(g, a.shape, dim, keepdim) * (a == a.max(axis=dim, keepdims=True))
+
+
+@wrong("Max.backward", says="the first of equal elements gets all")
+def shares_over_dim(ctx, g):
+    (a,) = ctx.inputs
+    dim, keepdim = ctx.options["dim"], ctx.options.get("keepdim", False)
+    largest = a == a.max(axis=dim, keepdims=True)
+    return restore_dims(g, a.shape, dim, keepdim) * largest / largest.sum(axis=dim, keepdims=True)
+
+
 @wrong("Reshape.backward", says="in the same order")
 def as_it_is(ctx, g):
     return g
@@ -409,6 +521,22 @@ def index_of_g(ctx, g):
     return np.broadcast_to(g.sum(), ctx.shapes[0])
 
 
+@wrong("Cat.backward", says="as many as it brought")
+def equal_parts(ctx, g):
+    size = g.shape[0] // len(ctx.shapes)
+    return tuple(g[i * size : (i + 1) * size] for i in range(len(ctx.shapes)))
+
+
+@wrong("Cat.backward", says="cut along the dim that was joined")
+def always_rows(ctx, g):
+    return tuple(np.split(g, np.cumsum([shape[0] for shape in ctx.shapes])[:-1], axis=0))
+
+
+@wrong("Cat.backward", says="each array gets its own rows of g")
+def whole_g(ctx, g):
+    return tuple(g for _ in ctx.shapes)
+
+
 @wrong("Where.backward", says="0 elsewhere")
 def both_g(ctx, g):
     return None, g, g
@@ -439,6 +567,26 @@ def one_at_zero(ctx, g):
 @wrong("ReLU.backward", says="the slope is 1")
 def no_gate(ctx, g):
     return g * ctx.output
+
+
+@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+def as_relu(ctx, g):
+    return g * (ctx.inputs[0] > 0)
+
+
+@wrong("LeakyReLU.backward", says="0 belongs to the left side")
+def zero_is_right(ctx, g):
+    return np.where(ctx.inputs[0] >= 0, g, g * ctx.options["negative_slope"])
+
+
+@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+def always_a_hundredth(ctx, g):
+    return np.where(ctx.inputs[0] > 0, g, g * 0.01)
+
+
+@wrong("LeakyReLU.backward", says="the slope is 1 where a is positive")
+def sides_exchanged(ctx, g):
+    return np.where(ctx.inputs[0] > 0, g * ctx.options["negative_slope"], g)
 
 
 @wrong("Sigmoid.backward", says="out * (1 - out)")
@@ -473,6 +621,40 @@ def like_sigmoid(ctx, g):
     return g * ctx.output * (1 - ctx.output)
 
 
+@wrong("GELU.backward", says="the product rule")
+def only_cdf(ctx, g):
+    return g * ctx.cdf
+
+
+@wrong("GELU.backward", says="the product rule")
+def only_density(ctx, g):
+    (a,) = ctx.inputs
+    return g * a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+
+
+@wrong("GELU.backward", says="nudge one element")
+def exact_for_both(ctx, g):
+    (a,) = ctx.inputs
+    return g * (ctx.cdf + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi))
+
+
+@wrong("SiLU.backward", says="the product rule")
+def only_sigmoid(ctx, g):
+    return g * ctx.sigmoid
+
+
+@wrong("SiLU.backward", says="the product rule")
+def only_slope_of_sigmoid(ctx, g):
+    (a,) = ctx.inputs
+    return g * a * ctx.sigmoid * (1 - ctx.sigmoid)
+
+
+@wrong("SiLU.backward", says="g is missing")
+def silu_without_g(ctx, g):
+    (a,), s = ctx.inputs, ctx.sigmoid
+    return s + a * s * (1 - s)
+
+
 @wrong("Softmax.backward", says="sum of g * out over dim")
 def element_wise(ctx, g):
     return g * ctx.output * (1 - ctx.output)
@@ -503,6 +685,83 @@ def no_exp(ctx, g):
 @wrong("LogSoftmax.backward", says="sum of g over dim")
 def over_everything(ctx, g):
     return g - np.exp(ctx.output) * g.sum()
+
+
+@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
+def forgets_out(ctx, g):
+    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
+    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a)
+
+
+@wrong("LogSumExp.backward", says="subtract before the exponential")
+def overflows(ctx, g):
+    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
+    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a) / np.exp(a).sum(axis=dim, keepdims=True)
+
+
+@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
+def restores_only_g(ctx, g):
+    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
+    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a - ctx.output.mean())
+
+
+@wrong("NLL.rows_grad", says="the sign is the wrong way round")
+def nll_plus(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[ctx.pick(out)] = scale * ctx.weights
+    return out
+
+
+@wrong("NLL.rows_grad", says="as the weight of its class says")
+def nll_without_weights(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[ctx.pick(out)] = -scale
+    return out
+
+
+@wrong("NLL.rows_grad", says="only the number at the class")
+def nll_whole_columns(ctx, scale):
+    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[:, ctx.index] = -(scale * ctx.weights)[:, None]
+    return out
+
+
+@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
+def only_softmax(ctx, scale):
+    return ctx.exp * (scale * ctx.weights / ctx.total)[:, None]
+
+
+@wrong("CrossEntropy.rows_grad", says="as the weight of its class says")
+def forgets_weights(ctx, scale):
+    out = ctx.exp * (scale / ctx.total)[:, None]
+    out[ctx.pick(out)] -= scale
+    return out
+
+
+@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
+def forgets_scale(ctx, scale):
+    out = ctx.exp / ctx.total[:, None]
+    out[ctx.pick(out)] -= 1
+    return out
+
+
+@wrong("BinaryCrossEntropy.backward", says="the sign is the wrong way round")
+def truth_first(ctx, g):
+    a, t = ctx.inputs
+    return g * (t - a) / np.maximum(a * (1 - a), 1e-12), None
+
+
+@wrong("BinaryCrossEntropy.backward", says="counts as 1e-12 at least")
+def divides_by_zero(ctx, g):
+    a, t = ctx.inputs
+    with np.errstate(all="ignore"):
+        return g * (a - t) / (a * (1 - a)), g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
+
+
+@wrong("BinaryCrossEntropy.backward", says="(a - t) / (a * (1 - a))")
+def as_if_of_logits(ctx, g):
+    a, t = ctx.inputs
+    return g * (a - t), None
 
 
 @wrong("_Mode.__enter__", says="inside enable_grad() inside no_grad()")
@@ -537,39 +796,6 @@ def swallows_xit(self, *error):
 def not_after_errors_xit(self, *error):
     if error[0] is None:
         GradMode.enabled, GradMode.inference = self.before
-
-
-@wrong("retain_grad", says="and it goes on")
-def swallows_grad_gr(tensor):
-    def keep(grad):
-        add_to_leaf(tensor, grad)
-
-    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
-
-
-@wrong("retain_grad", says="asking twice")
-def twice_gr(tensor):
-    if tensor.grad_fn is None:
-        return
-
-    def keep(grad):
-        add_to_leaf(tensor, grad)
-        return grad
-
-    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
-
-
-@wrong("retain_grad", says="hold it by a weakref")
-def holds_strongly_gr(tensor):
-    if tensor.grad_fn is None or getattr(tensor, "retains_grad", False):
-        return
-
-    def keep(grad):
-        add_to_leaf(tensor, grad)
-        return grad
-
-    tensor.retains_grad = True
-    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
 
 
 @wrong("differences", says="put every number back")
@@ -611,337 +837,6 @@ def stacks_rows(func, inputs, x, number, eps):
             flat[j] = value
             columns.append((ends[0] - ends[1]) / (2 * eps))
     return np.stack(columns, axis=0)
-
-
-@wrong("Max.backward", says="only the largest element can move")
-def everybody_wins(ctx, g):
-    return np.broadcast_to(restore_dims(g, ctx.shapes[0], **ctx.options), ctx.shapes[0])
-
-
-@wrong("Max.backward", says="share the gradient")
-def all_get_all(ctx, g):
-    (a,) = ctx.inputs
-    dim, keepdim = ctx.options["dim"], ctx.options.get("keepdim", False)
-    return restore_dims(g, a.shape, dim, keepdim) * (a == a.max(axis=dim, keepdims=True))
-
-
-@wrong("Max.backward", says="the first of equal elements gets all")
-def shares_over_dim(ctx, g):
-    (a,) = ctx.inputs
-    dim, keepdim = ctx.options["dim"], ctx.options.get("keepdim", False)
-    largest = a == a.max(axis=dim, keepdims=True)
-    return restore_dims(g, a.shape, dim, keepdim) * largest / largest.sum(axis=dim, keepdims=True)
-
-
-@wrong("Cat.backward", says="as many as it brought")
-def equal_parts(ctx, g):
-    size = g.shape[0] // len(ctx.shapes)
-    return tuple(g[i * size : (i + 1) * size] for i in range(len(ctx.shapes)))
-
-
-@wrong("Cat.backward", says="cut along the dim that was joined")
-def always_rows(ctx, g):
-    return tuple(np.split(g, np.cumsum([shape[0] for shape in ctx.shapes])[:-1], axis=0))
-
-
-@wrong("Cat.backward", says="each array gets its own rows of g")
-def whole_g(ctx, g):
-    return tuple(g for _ in ctx.shapes)
-
-
-@wrong("GELU.backward", says="the product rule")
-def only_cdf(ctx, g):
-    return g * ctx.cdf
-
-
-@wrong("GELU.backward", says="the product rule")
-def only_density(ctx, g):
-    (a,) = ctx.inputs
-    return g * a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)
-
-
-@wrong("GELU.backward", says="nudge one element")
-def exact_for_both(ctx, g):
-    (a,) = ctx.inputs
-    return g * (ctx.cdf + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi))
-
-
-@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
-def forgets_out(ctx, g):
-    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
-    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a)
-
-
-@wrong("LogSumExp.backward", says="subtract before the exponential")
-def overflows(ctx, g):
-    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
-    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a) / np.exp(a).sum(axis=dim, keepdims=True)
-
-
-@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
-def restores_only_g(ctx, g):
-    (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
-    return restore_dims(g, a.shape, dim, keepdim) * np.exp(a - ctx.output.mean())
-
-
-@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
-def only_softmax(ctx, scale):
-    return ctx.exp * (scale * ctx.weights / ctx.total)[:, None]
-
-
-@wrong("CrossEntropy.rows_grad", says="as the weight of its class says")
-def forgets_weights(ctx, scale):
-    out = ctx.exp * (scale / ctx.total)[:, None]
-    out[ctx.pick(out)] -= scale
-    return out
-
-
-@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
-def forgets_scale(ctx, scale):
-    out = ctx.exp / ctx.total[:, None]
-    out[ctx.pick(out)] -= 1
-    return out
-
-
-@wrong("add_hook", says="None leaves the gradient as it is")
-def none_goes_on(tensor, function):
-    if not tensor.requires_grad:
-        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-
-    def hook(grad):
-        result = function(tensor._wrap(grad))
-        return None if result is None else grad
-
-    target = tensor if tensor.grad_fn is None else tensor.grad_fn
-    entry = (tensor.output_nr, hook)
-    target.hooks = (*target.hooks, entry)
-    return RemovableHandle(target, entry)
-
-
-@wrong("add_hook", says="this hook away again")
-def no_handle(tensor, function):
-    if not tensor.requires_grad:
-        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-
-    def hook(grad):
-        result = function(tensor._wrap(grad))
-        return grad if result is None else result.array
-
-    target = tensor if tensor.grad_fn is None else tensor.grad_fn
-    target.hooks = (*target.hooks, (tensor.output_nr, hook))
-
-
-@wrong("add_hook", says="no gradient will ever arrive")
-def no_error(tensor, function):
-    def hook(grad):
-        result = function(tensor._wrap(grad))
-        return grad if result is None else result.array
-
-    target = tensor if tensor.grad_fn is None else tensor.grad_fn
-    entry = (tensor.output_nr, hook)
-    target.hooks = (*target.hooks, entry)
-    return RemovableHandle(target, entry)
-
-
-@wrong("_Checkpoint.backward", says="w is no argument, but f uses it")
-def forgets_parameters(self, *arrays):
-    with enable_grad():
-        result, copies = self.run()
-    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
-    wanted = [edge_of(x) for x in copies]
-    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
-    return (*(edge and next(found) for edge in wanted), *[None] * len(self.parameters))
-
-
-@wrong("_Checkpoint.backward", says="must draw the numbers of the first")
-def new_random_numbers(self, *arrays):
-    with enable_grad():
-        result, copies = self.run()
-    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
-    wanted = [edge_of(x) for x in (*copies, *self.parameters)]
-    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
-    return tuple(edge and next(found) for edge in wanted)
-
-
-@wrong("_Checkpoint.backward", says="put the state back")
-def never_puts_back(self, *arrays):
-    default_generator.rng.bit_generator.state = self.state
-    with enable_grad():
-        result, copies = self.run()
-    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
-    wanted = [edge_of(x) for x in (*copies, *self.parameters)]
-    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
-    default_generator.rng.random(7)
-    return tuple(edge and next(found) for edge in wanted)
-
-
-@wrong("record", says="leads to x itself")
-def forgets_leaves(ctx, inputs, output):
-    edges = tuple((x.grad_fn, 0) if isinstance(x, TensorBase) and x.requires_grad else None for x in inputs)
-    if not GradMode.enabled or not any(edges) or output.array.dtype.kind != "f":
-        return
-    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
-    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
-    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
-    if ctx.saves:
-        ctx.save(inputs, output)
-    output.grad_fn = ctx
-    output._requires_grad = True
-
-
-@wrong("record", says="ints cannot change a little")
-def records_ints(ctx, inputs, output):
-    edges = tuple(map(edge_of, inputs))
-    if not GradMode.enabled or not any(edges):
-        return
-    ctx.edges, ctx.needs_input_grad = edges, tuple(edge is not None for edge in edges)
-    ctx.shapes = tuple(x.array.shape if isinstance(x, TensorBase) else () for x in inputs)
-    ctx.shape, ctx.dtype = output.array.shape, output.array.dtype
-    if ctx.saves:
-        ctx.save(inputs, output)
-    output.grad_fn = ctx
-    output._requires_grad = True
-
-
-@wrong("topological_order", says="remember what was seen")
-def walks_all_paths(targets):
-    order, stack = [], [(target, False) for target in targets]
-    while stack:
-        target, finished = stack.pop()
-        if finished:
-            if not any(target is other for other in order):
-                order.append(target)
-        else:
-            stack.append((target, True))
-            if not isinstance(target, TensorBase):
-                stack += [(edge[0], False) for edge in target.edges if edge]
-    return order[::-1]
-
-
-@wrong("walk", says="before y passes them on")
-def passes_on_at_once(order, pending, retain_graph=False):
-    stack = [(order[0], grads) for grads in [arrived(order[0], pending)]]
-    while stack:
-        target, grads = stack.pop()
-        if isinstance(target, TensorBase):
-            add_to_leaf(target, grads[0])
-            continue
-        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
-            if edge is not None and grad is not None:
-                stack.append((edge[0], [fit(target, edge[0], grad)]))
-        if not retain_graph and not any(target is other for other, _ in stack):
-            target.release()
-
-
-@wrong("walk", says="the edge of a constant is None")
-def forgets_constants(order, pending, retain_graph=False):
-    for target in order:
-        grads = arrived(target, pending)
-        if all(grad is None for grad in grads):
-            continue
-        if isinstance(target, TensorBase):
-            add_to_leaf(target, grads[0])
-            continue
-        for edge, grad in zip(target.edges, input_grads(target, grads), strict=True):
-            if edge is None or grad is None:
-                break
-            grad = fit(target, edge[0], grad)
-            pending[edge] = pending[edge] + grad if edge in pending else grad
-        if not retain_graph:
-            target.release()
-
-
-@wrong("Neg.backward", says="g went through as it is")
-def no_sign(ctx, g):
-    return g
-
-
-@wrong("Neg.backward", says="g belongs to others too")
-def in_place_neg(ctx, g):
-    g *= -1
-    return g
-
-
-@wrong("Neg.backward", says="g is missing")
-def slope_only(ctx, g):
-    return -np.ones_like(g)
-
-
-@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
-def as_relu(ctx, g):
-    return g * (ctx.inputs[0] > 0)
-
-
-@wrong("LeakyReLU.backward", says="0 belongs to the left side")
-def zero_is_right(ctx, g):
-    return np.where(ctx.inputs[0] >= 0, g, g * ctx.options["negative_slope"])
-
-
-@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
-def always_a_hundredth(ctx, g):
-    return np.where(ctx.inputs[0] > 0, g, g * 0.01)
-
-
-@wrong("LeakyReLU.backward", says="the slope is 1 where a is positive")
-def sides_exchanged(ctx, g):
-    return np.where(ctx.inputs[0] > 0, g * ctx.options["negative_slope"], g)
-
-
-@wrong("SiLU.backward", says="the product rule")
-def only_sigmoid(ctx, g):
-    return g * ctx.sigmoid
-
-
-@wrong("SiLU.backward", says="the product rule")
-def only_slope_of_sigmoid(ctx, g):
-    (a,) = ctx.inputs
-    return g * a * ctx.sigmoid * (1 - ctx.sigmoid)
-
-
-@wrong("SiLU.backward", says="g is missing")
-def silu_without_g(ctx, g):
-    (a,), s = ctx.inputs, ctx.sigmoid
-    return s + a * s * (1 - s)
-
-
-@wrong("NLL.rows_grad", says="the sign is the wrong way round")
-def nll_plus(ctx, scale):
-    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
-    out[ctx.pick(out)] = scale * ctx.weights
-    return out
-
-
-@wrong("NLL.rows_grad", says="as the weight of its class says")
-def nll_without_weights(ctx, scale):
-    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
-    out[ctx.pick(out)] = -scale
-    return out
-
-
-@wrong("NLL.rows_grad", says="only the number at the class")
-def nll_whole_columns(ctx, scale):
-    out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
-    out[:, ctx.index] = -(scale * ctx.weights)[:, None]
-    return out
-
-
-@wrong("BinaryCrossEntropy.backward", says="the sign is the wrong way round")
-def truth_first(ctx, g):
-    a, t = ctx.inputs
-    return g * (t - a) / np.maximum(a * (1 - a), 1e-12), None
-
-
-@wrong("BinaryCrossEntropy.backward", says="counts as 1e-12 at least")
-def divides_by_zero(ctx, g):
-    a, t = ctx.inputs
-    with np.errstate(all="ignore"):
-        return g * (a - t) / (a * (1 - a)), g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
-
-
-@wrong("BinaryCrossEntropy.backward", says="(a - t) / (a * (1 - a))")
-def as_if_of_logits(ctx, g):
-    a, t = ctx.inputs
-    return g * (a - t), None
 
 
 @wrong("gradcheck", says="check every input")
@@ -1009,6 +904,111 @@ def compares_exactly(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_excepti
                     raise GradcheckError(mismatch(number, place, out, x, analytical, numerical, close))
                 return False
     return True
+
+
+@wrong("add_hook", says="None leaves the gradient as it is")
+def none_goes_on(tensor, function):
+    if not tensor.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+
+    def hook(grad):
+        result = function(tensor._wrap(grad))
+        return None if result is None else grad
+
+    target = tensor if tensor.grad_fn is None else tensor.grad_fn
+    entry = (tensor.output_nr, hook)
+    target.hooks = (*target.hooks, entry)
+    return RemovableHandle(target, entry)
+
+
+@wrong("add_hook", says="this hook away again")
+def no_handle(tensor, function):
+    if not tensor.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+
+    def hook(grad):
+        result = function(tensor._wrap(grad))
+        return grad if result is None else result.array
+
+    target = tensor if tensor.grad_fn is None else tensor.grad_fn
+    target.hooks = (*target.hooks, (tensor.output_nr, hook))
+
+
+@wrong("add_hook", says="no gradient will ever arrive")
+def no_error(tensor, function):
+    def hook(grad):
+        result = function(tensor._wrap(grad))
+        return grad if result is None else result.array
+
+    target = tensor if tensor.grad_fn is None else tensor.grad_fn
+    entry = (tensor.output_nr, hook)
+    target.hooks = (*target.hooks, entry)
+    return RemovableHandle(target, entry)
+
+
+@wrong("retain_grad", says="and it goes on")
+def swallows_grad_gr(tensor):
+    def keep(grad):
+        add_to_leaf(tensor, grad)
+
+    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
+
+
+@wrong("retain_grad", says="asking twice")
+def twice_gr(tensor):
+    if tensor.grad_fn is None:
+        return
+
+    def keep(grad):
+        add_to_leaf(tensor, grad)
+        return grad
+
+    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
+
+
+@wrong("retain_grad", says="hold it by a weakref")
+def holds_strongly_gr(tensor):
+    if tensor.grad_fn is None or getattr(tensor, "retains_grad", False):
+        return
+
+    def keep(grad):
+        add_to_leaf(tensor, grad)
+        return grad
+
+    tensor.retains_grad = True
+    tensor.grad_fn.keepers = (*tensor.grad_fn.keepers, (tensor.output_nr, keep))
+
+
+@wrong("_Checkpoint.backward", says="w is no argument, but f uses it")
+def forgets_parameters(self, *arrays):
+    with enable_grad():
+        result, copies = self.run()
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
+    wanted = [edge_of(x) for x in copies]
+    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
+    return (*(edge and next(found) for edge in wanted), *[None] * len(self.parameters))
+
+
+@wrong("_Checkpoint.backward", says="must draw the numbers of the first")
+def new_random_numbers(self, *arrays):
+    with enable_grad():
+        result, copies = self.run()
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
+    wanted = [edge_of(x) for x in (*copies, *self.parameters)]
+    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
+    return tuple(edge and next(found) for edge in wanted)
+
+
+@wrong("_Checkpoint.backward", says="put the state back")
+def never_puts_back(self, *arrays):
+    default_generator.rng.bit_generator.state = self.state
+    with enable_grad():
+        result, copies = self.run()
+    outputs = [edge_of(x) for x in as_tuple(result) if x.grad_fn is not None]
+    wanted = [edge_of(x) for x in (*copies, *self.parameters)]
+    found = iter(run_backward(outputs, [g.array for g in self.arrived(arrays)], False, [e for e in wanted if e]))
+    default_generator.rng.random(7)
+    return tuple(edge and next(found) for edge in wanted)
 
 
 @wrong("_Checkpoint.backward", says="found by running f again")

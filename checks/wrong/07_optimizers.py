@@ -86,7 +86,6 @@ def takes_a_parameter_twice(self, param_group):
     if not isinstance(param_group, dict):
         raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
     names, params = named_tensors(param_group["params"])
-    taken = {param for group in self.param_groups for param in group["params"]}
     named = {"param_names": names} if names else {}
     self.param_groups.append({**self.defaults, **param_group, "params": params, **named})
 
@@ -99,7 +98,6 @@ def throws_names_away(self, param_group):
     taken = {param for group in self.param_groups for param in group["params"]}
     if taken & set(params):
         raise ValueError("some parameters appear in more than one parameter group")
-    named = {"param_names": names} if names else {}
     self.param_groups.append({**self.defaults, **param_group, "params": params})
 
 
@@ -358,10 +356,9 @@ def closure_after_the_step(self, closure=None):
 
 @wrong("Optimizer.step", says="step returns what the closure returned")
 def drops_the_loss(self, closure=None):
-    loss = None
     if closure is not None:
         with enable_grad():
-            loss = closure()
+            closure()
     for group in self.param_groups:
         for param in group["params"]:
             if param.grad is None:
@@ -529,7 +526,7 @@ def momentum_from_the_first(grad, buffer, first, momentum, dampening=0, nesterov
     return grad + momentum * buffer if nesterov else buffer
 
 
-@wrong("SGD.direction", says="the new gradient counts in full")
+@wrong("SGD.direction", says="the new gradient is multiplied by 1 - momentum: that is a running mean")
 @staticmethod
 def running_mean(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -540,7 +537,7 @@ def running_mean(grad, buffer, first, momentum, dampening=0, nesterov=False, out
     return np.add(grad, np.multiply(buffer, momentum, out=out), out=out) if nesterov else buffer
 
 
-@wrong("SGD.direction", says="b = momentum b + (1 - dampening) g")
+@wrong("SGD.direction", says="the new gradient is multiplied by dampening, not by 1 - dampening")
 @staticmethod
 def dampens_twice(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -551,7 +548,7 @@ def dampens_twice(grad, buffer, first, momentum, dampening=0, nesterov=False, ou
     return np.add(grad, np.multiply(buffer, momentum, out=out), out=out) if nesterov else buffer
 
 
-@wrong("SGD.direction", says="b = momentum b + (1 - dampening) g")
+@wrong("SGD.direction", says="dampening is left out")
 @staticmethod
 def forgets_dampening(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -562,7 +559,7 @@ def forgets_dampening(grad, buffer, first, momentum, dampening=0, nesterov=False
     return np.add(grad, np.multiply(buffer, momentum, out=out), out=out) if nesterov else buffer
 
 
-@wrong("SGD.direction", says="the old direction fades")
+@wrong("SGD.direction", says="momentum multiplies the gradient, not the old direction")
 @staticmethod
 def momentum_on_the_gradient(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -572,7 +569,7 @@ def momentum_on_the_gradient(grad, buffer, first, momentum, dampening=0, nestero
     return grad + momentum * buffer if nesterov else buffer
 
 
-@wrong("SGD.direction", says="the old direction fades")
+@wrong("SGD.direction", says="buffer is not changed: `buffer = ...` only names a new array")
 @staticmethod
 def new_array_each_time(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -583,7 +580,7 @@ def new_array_each_time(grad, buffer, first, momentum, dampening=0, nesterov=Fal
     return np.add(grad, np.multiply(buffer, momentum, out=out), out=out) if nesterov else buffer
 
 
-@wrong("SGD.direction", says="g + momentum b with the new b")
+@wrong("SGD.direction", says="the new b is not in it: nesterov is left out, or uses the b of the step before")
 @staticmethod
 def ignores_nesterov(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
     if first:
@@ -624,7 +621,7 @@ def changes_the_gradient(grad, buffer, first, momentum, dampening=0, nesterov=Fa
 # SGD.step_one
 
 
-@wrong("SGD.step_one", says="p -= lr g")
+@wrong("SGD.step_one", says="the gradient is added: that is uphill")
 def climbs(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -641,7 +638,10 @@ def climbs(self, param, grad, state, group):
         p += np.multiply(g, lr, out=t)
 
 
-@wrong("SGD.step_one", says="p -= lr g")
+@wrong(
+    "SGD.step_one",
+    says="the parameter's array never changes: `param = ...` names a new array",
+)
 def names_a_new_array(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     if decay:
@@ -655,7 +655,7 @@ def names_a_new_array(self, param, grad, state, group):
     param = param - lr * grad
 
 
-@wrong("SGD.step_one", says="weight_decay * p is added to the gradient")
+@wrong("SGD.step_one", says="weight_decay is left out")
 def forgets_weight_decay(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -672,7 +672,7 @@ def forgets_weight_decay(self, param, grad, state, group):
         p -= np.multiply(g, lr, out=t)
 
 
-@wrong("SGD.step_one", says="weight_decay * p is added to the gradient")
+@wrong("SGD.step_one", says="weight_decay * p is subtracted, which pushes away from zero")
 def subtracts_weight_decay(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -689,7 +689,7 @@ def subtracts_weight_decay(self, param, grad, state, group):
         p -= np.multiply(g, lr, out=t)
 
 
-@wrong("SGD.step_one", says="momentum included")
+@wrong("SGD.step_one", says="the decay joins the direction, after momentum, so the buffer never sees it")
 def decays_after_momentum(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -706,7 +706,7 @@ def decays_after_momentum(self, param, grad, state, group):
         p -= np.multiply(g, lr, out=t)
 
 
-@wrong("SGD.step_one", says="kept in state['momentum_buffer'] from step to step")
+@wrong("SGD.step_one", says="every step is treated as the first, or momentum is left out")
 def always_first(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -786,7 +786,42 @@ def allocates_everything(self, param, grad, state, group):
     param -= lr * g
 
 
-@wrong("SGD.step_one", says="nesterov: p -= lr (g + momentum b)")
+@wrong("SGD.step_one", says="one of the operations has no out= and makes a new array for every block")
+def multiplies_into_a_new_array(self, param, grad, state, group):
+    lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+    first, buffers = "momentum_buffer" not in state, []
+    if momentum:
+        if first:
+            state["momentum_buffer"] = Tensor(np.zeros_like(param))
+        buffers = [state["momentum_buffer"].array]
+    for p, g, *buffer in blocks(param, grad, *buffers):
+        t, u = scratch(p)
+        if decay:
+            g = np.add(g, np.multiply(p, decay, out=t), out=t)
+        if buffer:
+            g = self.direction(g, buffer[0], first, momentum, group["dampening"], group["nesterov"], out=u)
+        p -= lr * g
+
+
+@wrong("SGD.step_one", says="every element, in every block")
+def only_the_first_block_is_first(self, param, grad, state, group):
+    lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+    first, buffers = "momentum_buffer" not in state, []
+    if momentum:
+        if first:
+            state["momentum_buffer"] = Tensor(np.full_like(param, 1.0))
+        buffers = [state["momentum_buffer"].array]
+    for p, g, *buffer in blocks(param, grad, *buffers):
+        t, u = scratch(p)
+        if decay:
+            g = np.add(g, np.multiply(p, decay, out=t), out=t)
+        if buffer:
+            g = self.direction(g, buffer[0], first, momentum, group["dampening"], group["nesterov"], out=u)
+            first = False
+        p -= np.multiply(g, lr, out=t)
+
+
+@wrong("SGD.step_one", says="group['nesterov'] does not reach self.direction")
 def ignores_nesterov_setting(self, param, grad, state, group):
     lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
     first, buffers = "momentum_buffer" not in state, []
@@ -884,7 +919,7 @@ def stores_plain_arrays(state, param, names):
 # RMSprop.step_one
 
 
-@wrong("RMSprop.step_one", says="sqrt(v) + eps, not sqrt(v + eps)")
+@wrong("RMSprop.step_one", says="eps stands inside the root")
 def eps_in_the_root(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -908,7 +943,7 @@ def eps_in_the_root(self, param, grad, state, group):
         p -= np.multiply(t, lr, out=t)
 
 
-@wrong("RMSprop.step_one", says="v = alpha v + (1 - alpha) g², p -= lr g / (sqrt(v) + eps)")
+@wrong("RMSprop.step_one", says="the gradient is divided by v, without the root")
 def forgets_the_root(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -958,7 +993,7 @@ def mean_of_g(self, param, grad, state, group):
         p -= np.multiply(t, lr, out=t)
 
 
-@wrong("RMSprop.step_one", says="v = alpha v + (1 - alpha) g²")
+@wrong("RMSprop.step_one", says="alpha and 1 - alpha are swapped")
 def alpha_the_wrong_way(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -983,7 +1018,7 @@ def alpha_the_wrong_way(self, param, grad, state, group):
         p -= np.multiply(t, lr, out=t)
 
 
-@wrong("RMSprop.step_one", says="v = alpha v + (1 - alpha) g²")
+@wrong("RMSprop.step_one", says="v is a sum that never fades, not a running mean")
 def sums_like_adagrad(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -1007,7 +1042,7 @@ def sums_like_adagrad(self, param, grad, state, group):
         p -= np.multiply(t, lr, out=t)
 
 
-@wrong("RMSprop.step_one", says="so v sees it too")
+@wrong("RMSprop.step_one", says="v is made of the gradient alone, before the decay has joined it")
 def decay_after_v(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -1030,7 +1065,7 @@ def decay_after_v(self, param, grad, state, group):
         p -= np.multiply(t, lr, out=t)
 
 
-@wrong("RMSprop.step_one", says="the momentum of scaled steps")
+@wrong("RMSprop.step_one", says="the gradients go through momentum and are divided afterwards")
 def momentum_of_the_gradient(self, param, grad, state, group):
     lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
     names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
@@ -1134,7 +1169,7 @@ def all_arrays_always(self, param, grad, state, group):
 # Adam.update
 
 
-@wrong("Adam.update", says="at step 1 the corrected m is g")
+@wrong("Adam.update", says="neither m nor v is corrected: 0.1 / sqrt(0.001) is about 3.2")
 @staticmethod
 def no_correction(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None):
     size, root = lr, 1.0
@@ -1155,7 +1190,7 @@ def no_correction(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps,
         p -= np.multiply(t, size, out=t)
 
 
-@wrong("Adam.update", says="whatever its gradient")
+@wrong("Adam.update", says="the corrections use step + 1; step counts from 1 already")
 @staticmethod
 def corrects_one_step_late(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
@@ -1178,7 +1213,7 @@ def corrects_one_step_late(
         p -= np.multiply(t, size, out=t)
 
 
-@wrong("Adam.update", says="at step 1 the corrected m is g")
+@wrong("Adam.update", says="only m is corrected, not v")
 @staticmethod
 def corrects_only_m(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
@@ -1206,7 +1241,7 @@ def corrects_only_m(
 def stores_corrected_moments(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
 ):
-    size, root = lr, math.sqrt(1 - beta2**step)
+    size = lr
     for p, g, m, v, *top in blocks(param, grad, exp_avg, exp_avg_sq, *([] if largest is None else [largest])):
         t, u = scratch(p)
         if weight_decay and decoupled:
@@ -1226,7 +1261,7 @@ def stores_corrected_moments(
         p -= np.multiply(t, size, out=t)
 
 
-@wrong("Adam.update", says="stored without its correction")
+@wrong("Adam.update", says="the betas are swapped: beta1 belongs to m")
 @staticmethod
 def swaps_the_betas(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
@@ -1273,7 +1308,7 @@ def correction_is_a_product(
         p -= np.multiply(t, size, out=t)
 
 
-@wrong("Adam.update", says="eps is added after the root")
+@wrong("Adam.update", says="eps stands inside the root")
 @staticmethod
 def eps_in_adams_root(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
@@ -1295,7 +1330,7 @@ def eps_in_adams_root(
         p -= np.multiply(t, size, out=t)
 
 
-@wrong("Adam.update", says="eps is added after the root and after the correction")
+@wrong("Adam.update", says="eps is added before v is corrected")
 @staticmethod
 def eps_before_the_correction(
     param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
@@ -1824,7 +1859,7 @@ def pairs_by_position_of_state(self, state_dict):
 # LRScheduler.step
 
 
-@wrong("LRScheduler.step", says="the first entry of the table applies")
+@wrong("LRScheduler.step", says="get_lr is asked while last_epoch is still -1")
 def asks_before_counting(self, epoch=None):
     for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
         group["lr"] = lr
@@ -1833,7 +1868,7 @@ def asks_before_counting(self, epoch=None):
     self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
-@wrong("LRScheduler.step", says="the first entry of the table applies")
+@wrong("LRScheduler.step", says="every group gets the rate of the first")
 def first_rate_for_all(self, epoch=None):
     if epoch is None:
         self.last_epoch += 1
@@ -1911,7 +1946,7 @@ def begins_with_the_old_rate(self, epoch=None):
         self.step()
 
 
-@wrong("LRScheduler.step", says="the first entry of the table applies")
+@wrong("LRScheduler.step", says="the rates do not reach the groups: they belong in each group's 'lr'")
 def sets_the_defaults(self, epoch=None):
     if epoch is None:
         self.last_epoch += 1
@@ -1930,17 +1965,17 @@ def sets_the_defaults(self, epoch=None):
 # LambdaLR.get_lr
 
 
-@wrong("LambdaLR.get_lr", says="would pile up")
+@wrong("LambdaLR.get_lr", says="the rate of now is multiplied, so that the factors pile up")
 def lambda_piles_up(self):
     return [group["lr"] * f(self.last_epoch) for f, group in zip(self.lr_lambdas, self.optimizer.param_groups)]
 
 
-@wrong("LambdaLR.get_lr", says="initial lr times lr_lambda(t)")
+@wrong("LambdaLR.get_lr", says="lr_lambda is given t + 1")
 def lambda_counts_from_one(self):
     return [base * f(self.last_epoch + 1) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
 
-@wrong("LambdaLR.get_lr", says="initial lr times lr_lambda(t)")
+@wrong("LambdaLR.get_lr", says="the factor itself is the rate: times self.base_lrs is missing")
 def factor_is_the_rate(self):
     return [f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
@@ -1963,24 +1998,24 @@ def rate_of_the_first_group(self):
 # StepLR.get_lr
 
 
-@wrong("StepLR.get_lr", says="at t = 0 the rate is the initial one")
+@wrong("StepLR.get_lr", says="t = 0 counts as a multiple of step_size")
 def step_at_zero_too(self):
     return self._scaled(self.gamma if self.last_epoch % self.step_size == 0 else 1)
 
 
-@wrong("StepLR.get_lr", says="times gamma at t = 3, 6")
+@wrong("StepLR.get_lr", says="the rate changes one step late, at t = 4, 7")
 def one_step_late(self):
     return self._scaled(
         self.gamma if self.last_epoch > 0 and (self.last_epoch - 1) % self.step_size == 0 and self.last_epoch > 1 else 1
     )
 
 
-@wrong("StepLR.get_lr", says="and only there")
+@wrong("StepLR.get_lr", says="every step from t = 3 on multiplies")
 def gamma_at_every_step(self):
     return self._scaled(self.gamma if self.last_epoch >= self.step_size else 1)
 
 
-@wrong("StepLR.get_lr", says="times gamma at t = 3, 6")
+@wrong("StepLR.get_lr", says="the rate changes only once")
 def only_once(self):
     return self._scaled(self.gamma if self.last_epoch == self.step_size else 1)
 
@@ -1998,7 +2033,7 @@ def subtracts_gamma(self):
 # LinearLR.get_lr
 
 
-@wrong("LinearLR.get_lr", says="evenly from start_factor")
+@wrong("LinearLR.get_lr", says="the rate of now, which holds factor(t - 1), is multiplied by factor(t)")
 def factor_piles_up(self):
     t, start, rise = self.last_epoch, self.start_factor, self.end_factor - self.start_factor
     if t == 0:
@@ -2008,7 +2043,7 @@ def factor_piles_up(self):
     return self._scaled(start + rise * t / self.total_iters)
 
 
-@wrong("LinearLR.get_lr", says="evenly from start_factor")
+@wrong("LinearLR.get_lr", says="t = 0 leaves the rate as it is, instead of multiplying by start_factor")
 def starts_at_the_full_rate(self):
     t, start, rise = self.last_epoch, self.start_factor, self.end_factor - self.start_factor
     if t == 0:
@@ -2018,7 +2053,7 @@ def starts_at_the_full_rate(self):
     return self._scaled(1 + rise / (self.total_iters * start + (t - 1) * rise))
 
 
-@wrong("LinearLR.get_lr", says="constant from there")
+@wrong("LinearLR.get_lr", says="the rise goes on after total_iters")
 def rises_for_ever(self):
     t, start, rise = self.last_epoch, self.start_factor, self.end_factor - self.start_factor
     if t == 0:
@@ -2028,7 +2063,7 @@ def rises_for_ever(self):
     return self._scaled(1 + rise / (self.total_iters * start + (t - 1) * rise))
 
 
-@wrong("LinearLR.get_lr", says="reached at t = total_iters")
+@wrong("LinearLR.get_lr", says="the rise stops one step early, before t = total_iters")
 def stops_one_step_early(self):
     t, start, rise = self.last_epoch, self.start_factor, self.end_factor - self.start_factor
     if t == 0:
@@ -2078,7 +2113,7 @@ def warms_up_again(self):
 # CosineAnnealingLR.get_lr
 
 
-@wrong("CosineAnnealingLR.get_lr", says="slow at first, fast in the middle")
+@wrong("CosineAnnealingLR.get_lr", says="the angle is pi t / (2 T_max): the rate comes down half as far")
 def half_the_cosine(self):
     t, low, groups = self.last_epoch, self.eta_min, self.optimizer.param_groups
     if self._begins:
@@ -2100,7 +2135,7 @@ def forgets_eta_min(self):
     return [now / before * group["lr"] for group in groups]
 
 
-@wrong("CosineAnnealingLR.get_lr", says="slow at first, fast in the middle")
+@wrong("CosineAnnealingLR.get_lr", says="the angle is in degrees: math.cos wants pi, not 180")
 def degrees(self):
     t, low, groups = self.last_epoch, self.eta_min, self.optimizer.param_groups
     if self._begins:
@@ -2139,7 +2174,7 @@ def cosine_from_the_base(self):
     return [low + (base - low) * (1 + math.cos(math.pi * t / self.T_max)) / 2 for base in self.base_lrs]
 
 
-@wrong("CosineAnnealingLR.get_lr", says="slow at first, fast in the middle")
+@wrong("CosineAnnealingLR.get_lr", says="t = 0 is multiplied too: there the rate stays as it is")
 def jumps_at_zero(self):
     t, low, groups = self.last_epoch, self.eta_min, self.optimizer.param_groups
     if False:

@@ -25,7 +25,9 @@ DISTRIBUTION_FILES = {
 }
 
 
-def write_wheel(folder: Path, name: str, version: str, files: dict[str, str | bytes], requires: tuple[str, ...] = ()) -> Path:
+def write_wheel(
+    folder: Path, name: str, version: str, files: dict[str, str | bytes], requires: tuple[str, ...] = ()
+) -> Path:
     """Write a pure-Python wheel whose bytes depend on its contents only (SOURCE_DATE_EPOCH is set by the build)."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
@@ -43,9 +45,7 @@ def write_wheel(folder: Path, name: str, version: str, files: dict[str, str | by
 
 def skeleton(root: Path, folder: Path, course: dict[str, Any]) -> Path:
     """Write the wheel of `tinytorch` in which every exercise has lost its body."""
-    files: dict[str, str | bytes] = {
-        f"tinytorch/{name}": text for name, text in lessons.skeleton(root, course).items()
-    }
+    files: dict[str, str | bytes] = {f"tinytorch/{name}": text for name, text in lessons.skeleton(root, course).items()}
     return write_wheel(folder, "tinytorch", course["release"], files, ("numpy",))
 
 
