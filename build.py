@@ -148,6 +148,7 @@ def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
         if args.command == "test":
             inputs.build(ROOT, CACHE, SITE)
             environment = {**os.environ, "TINYTORCH_BROWSER": browser.find()}
+            tests = tests or ["-n", "auto", "--maxschedchunk", "1"]  # all of them: on all cores, in their order
             return subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, env=environment).returncode
         if args.command == "build":
             inputs.build(ROOT, CACHE, SITE, not args.no_solutions)

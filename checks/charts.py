@@ -101,6 +101,8 @@ def line(
     if color:
         # These two share a legend, as their domains are equal; a shape of the points would get a second one.
         encoding["color"] = encoding["strokeDash"] = _category(rows, color)
+    if log not in (True, "x") and all(isinstance(row.get(x), int) for row in rows):
+        encoding["x"]["axis"] = {"format": ",d", "tickMinStep": 1}  # no epoch 1.5
     return _chart(rows, mark, encoding, title, alt, _STROKES)
 
 
@@ -227,14 +229,15 @@ def images(pictures: Sequence[Any], labels: Sequence[str], title: str, alt: str)
         for i, line_ in enumerate(picture)
         for j, ink in enumerate(line_)
     ]
+    bare = {"title": "", "labels": False, "ticks": False, "domain": False}
     encoding: dict[str, Any] = {
-        "x": {"field": "column", "type": "ordinal", "axis": None},
-        "y": {"field": "row", "type": "ordinal", "axis": None},
-        "color": {"field": "ink", "type": "quantitative", "scale": {"scheme": "greys"}, "legend": None},
-        "facet": {"field": "picture", "type": "nominal", "columns": 4, "title": None,
-                  "header": {"labelColor": _INK, "labelFontSize": 12}},
+        "x": {"field": "column", "type": "ordinal", "axis": bare},
+        "y": {"field": "row", "type": "ordinal", "axis": bare},
+        "color": {"field": "ink", "type": "quantitative", "scale": {"scheme": "greys"}},
+        "facet": {"field": "picture", "type": "nominal", "columns": 4,
+                  "header": {"title": "", "labelColor": _INK, "labelFontSize": 12}},
     }  # fmt: skip
-    made = _chart(rows, {"type": "rect"}, encoding, title, alt)
+    made = _chart(rows, {"type": "rect"}, encoding, title, alt, {**_CONFIG, "legend": {"disable": True}})
     made.spec.update(width=90, height=90)
     made.plain = f"{title}\n" + "\n".join(f"{n}: {label}" for n, label in enumerate(labels, 1)) + f"\n{alt}"
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import linecache
 import os
@@ -139,6 +140,8 @@ def _explain(error: BaseException, exercise: str, call: str, lines: tuple[Line, 
         )
     if isinstance(error, NotImplementedError) and (needed := source.parse_not_written(str(error))):
         return _needs(needed, exercise, call, lines)
+    if isinstance(error, NameError) and error.name and not isinstance(error, UnboundLocalError):
+        return Failure("error", call, message, why=_known_names(error), lines=lines)
     if isinstance(error, RecursionError):
         why = "a function keeps calling itself, directly or through another; which call ends the chain?"
         return Failure("recursion", call, message, why=why, lines=lines[-2:])
@@ -151,6 +154,23 @@ def _explain(error: BaseException, exercise: str, call: str, lines: tuple[Line, 
     if isinstance(error, KeyboardInterrupt):
         return Failure("interrupted", call, "KeyboardInterrupt: the run was interrupted.", lines=lines)
     return Failure("error", call, message, lines=lines)
+
+
+def _known_names(error: NameError) -> str:
+    """What an unknown name could have been: the names of the file in which the code stands."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    names = trace.tb_frame.f_globals if trace is not None else {}
+    file = Path(str(names.get("__file__", ""))).name
+    known = sorted(name for name in names if not name.startswith("_") and name != "annotations")
+    if not file or not known:
+        return ""
+    close = difflib.get_close_matches(str(error.name), known, n=1, cutoff=0.75)
+    meant = f"did you mean {close[0]}? " if close else ""
+    if error.name in ("tt", "tinytorch", "torch"):
+        meant = "an exercise is part of the library itself, where names need no prefix: "
+    return f"{meant}your code stands in {file}, which knows {', '.join(known)}"
 
 
 def _needs(needed: tuple[str, str, str], exercise: str, call: str, lines: tuple[Line, ...]) -> Failure:

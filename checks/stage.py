@@ -209,7 +209,7 @@ def run(main: Main, gate: Gate, package: Any, given: Collection[str] = (), **opt
 
 
 def _needed(main: Main) -> dict[str, tuple[dict[str, Any], dict[str, Any], int]]:
-    """The exercises of the modules before the milestone that `main` belongs to (as `course.exercise_index` has them)."""
+    """The exercises of the modules before the milestone that `main` belongs to, as `course.exercise_index` has them."""
     data = course.load(course.find_root())
     number = Path(main.__code__.co_filename).stem.partition("_")[0]
     after = next(m["after"] for m in data["milestones"] if f"{m['id']:02}" == number)

@@ -776,9 +776,9 @@ def test_class_loss_ignores(tt, expect):
 def test_class_loss_of_nothing_is_nan(tt, expect):
     call = "NLL.apply(a, target), all five targets -100"
     why = "the mean of no rows is 0 / 0, nan: there is no honest number for it"
-    quiet(expect, call, lambda: nll(tt, LOGS, np.full(5, -100)), f32(np.nan), why)
+    quiet(expect, call, lambda: nll(tt, LOGS, np.full(5, -100, np.int64)), f32(np.nan), why)
     call = 'NLL.apply(a, target, reduction="sum"), all five targets -100'
-    got = nll(tt, LOGS, np.full(5, -100), reduction="sum")
+    got = nll(tt, LOGS, np.full(5, -100, np.int64), reduction="sum")
     expect(got, call).equals(f32(0.0), why="the sum of no rows is 0")
 
 

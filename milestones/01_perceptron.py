@@ -6,7 +6,6 @@ as it is; when it is wrong, the input is added to the weights, or taken away. A.
 on perceptrons", 1962) proved that this ends, whenever a straight boundary exists.
 
 It proves that Linear, `*`, `+=` and indexing, as you wrote them, learn without any gradient. It prints
-
     cloud: 100.0 % of 200 points, after some dozens of mistakes
     digits 0 and 1: at least 99 % of 120 images that it never saw
 """
@@ -73,6 +72,8 @@ def main(steps=100, seed=0):
         live.show(lambda: chart.line(rows, x="pass", y="mistakes", title="Zeros and ones", alt=alt), text)
 
     found = learn(*cloud, SURE["cloud"], steps, draw_cloud)
+    text = f"cloud: the boundary after {sum(found[2])} mistakes in {len(found[2])} passes"
+    live.show(lambda: boundary(*cloud, *found[:2], text), text)
     live.next()
     read = learn(*(part[:TRAINED_ON] for part in digits), SURE["digits"], steps, draw_digits)
     live.next()

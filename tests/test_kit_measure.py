@@ -171,3 +171,31 @@ def test_colours_have_contrast_on_white_and_on_black():
             (luminance(colour) + 0.05) / (luminance("#111111") + 0.05),
         )
         assert min(on_white, on_black) >= 3, colour
+
+
+def test_points_and_the_part_of_a_line_that_is_in_the_picture():
+    rows = [{"x": 0.0, "y": 0.0, "class": "a"}, {"x": 1.0, "y": 1.0, "class": "b"}]
+    figure = chart.points(rows, "x", "y", "Two", "two points", "class", lines=[(1, -1, 0), (0, 2, -1), (1, 1, -9)])
+    points, diagonal, level = figure.spec["layer"]  # the third line passes outside
+    assert points["encoding"]["x"]["scale"]["domain"] == [-0.15, 1.15] and points["mark"]["type"] == "point"
+    assert points["encoding"]["color"] == points["encoding"]["shape"]
+    ends = [(round(v["x"], 6), round(v["y"], 6)) for v in diagonal["data"]["values"]]
+    assert ends == [(-0.15, -0.15), (1.15, 1.15)]
+    assert [v["y"] for v in level["data"]["values"]] == [0.5, 0.5]
+    assert "two points" in figure.plain and None not in str(figure.spec).split()
+
+
+def test_images_are_drawn_side_by_side_below_their_labels():
+    figure = chart.images(
+        np.float32([[[0, 1], [0.5, 0]], [[1, 1], [0, 0]]]), ["7 read as 1", "4"], "Digits", "two digits"
+    )
+    values = figure.spec["data"]["values"]
+    assert len(values) == 8 and values[1] == {"picture": "1: 7 read as 1", "row": 0, "column": 1, "ink": 1.0}
+    assert figure.plain == "Digits\n1: 7 read as 1\n2: 4\ntwo digits"
+
+
+def test_a_line_over_whole_numbers_has_no_half_ones_on_its_axis():
+    spec = chart.line([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}], "epoch", "loss", "Loss", "falls").spec
+    assert spec["encoding"]["x"]["axis"]["tickMinStep"] == 1
+    spec = chart.line([{"x": 0.5, "y": 2.0}, {"x": 2, "y": 1.0}], "x", "y", "t", "alt").spec
+    assert "axis" not in spec["encoding"]["x"]

@@ -472,3 +472,11 @@ def test_warnings_filters_and_input_are_restored(judged):
     filters, real = list(warnings.filters), builtins.input
     judged("return input()")
     assert warnings.filters == filters and builtins.input is real
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are(judged):
+    why = judged("return tt.Tensor(self.array)").failure.why
+    assert "part of the library itself" in why and "stands in tensor.py, which knows" in why and "Tensor" in why
+    why = judged("return Tensr(self.array + other.array)").failure.why
+    assert why.startswith("did you mean Tensor? ")
+    assert judged("x = x + 1").failure.why == ""  # a variable without a value yet is another mistake
