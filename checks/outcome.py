@@ -6,6 +6,7 @@ import difflib
 import itertools
 import linecache
 import os
+import re
 import traceback
 import types
 from dataclasses import dataclass, field
@@ -204,12 +205,22 @@ def _line(frame: types.FrameType, number: int, package: Path) -> Line:
 
 
 def _check_line(error: BaseException, checks: Path) -> str:
-    """The expression of the check that was running: what to type to see the same."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != str(checks):
+    """The expression of the check that was running: what to type to see the same.
+
+    A helper of the checks, which is handed `expect`, is nothing to type: then it is the expression inside it.
+    """
+    call, trace = "", error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(checks):
+            call = _expression(trace, checks)
+            if not re.search(r"\bexpect\b", call):
+                break
         trace = trace.tb_next
-    if trace is None:
-        return ""
+    return call
+
+
+def _expression(trace: types.TracebackType, checks: Path) -> str:
+    """The text of the expression of a file of checks at which a traceback entry stands."""
     place = next(itertools.islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None))
     first, last, start, end = place
     if first is None or last is None or start is None or end is None:

@@ -480,3 +480,17 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(judged):
     why = judged("return Tensr(self.array + other.array)").failure.why
     assert why.startswith("did you mean Tensor? ")
     assert judged("x = x + 1").failure.why == ""  # a variable without a value yet is another mistake
+
+
+def test_the_call_on_a_card_is_not_a_helper_of_the_checks(tmp_path):
+    path = tmp_path / "test_01_x.py"
+    path.write_text(
+        "from checks import exercise\n\n\ndef twice(tt, expect):\n    expect(tt.add(1, 2)).equals(3)\n\n\n"
+        "@exercise('add')\ndef test_add(tt, expect):\n    twice(tt, expect)\n"
+    )
+
+    def add(a, b):
+        raise ValueError("no")
+
+    result = runner.run(path, ["add"], types.SimpleNamespace(add=add), measured=False)[0]
+    assert result.failure.call == "tt.add(1, 2)"

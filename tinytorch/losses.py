@@ -55,8 +55,9 @@ class ClassLoss(Function):
         """Return the losses of the rows in target's shape ("none"), their sum, or their mean; keep index and weights.
 
         weight: (C,), of each class; a row weighs as much as its class, and 0 where its target is ignore_index. The
-        mean is the sum divided by the weights of the rows, nan where they are all 0. Raises ValueError or RuntimeError
-        for a target that does not fit a (`check_target`), IndexError naming a class that does not exist.
+        mean is the sum divided by the weights of the rows, nan where they are all 0. An ignored row has the loss 0
+        whatever it holds, -inf and nan as well. Raises ValueError or RuntimeError for a target that does not fit a
+        (`check_target`), IndexError naming a class that does not exist.
         """
         check_target(a, target, weight)
         rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
@@ -68,10 +69,10 @@ class ClassLoss(Function):
         if wrong.size:
             raise IndexError(f"Target {wrong[0]} is out of bounds.")
         ctx.weights = keep.astype(a.dtype) if weight is None else weight[ctx.index] * keep
-        losses = ctx.rows_loss(rows)
-        if reduction == "none":
-            return losses.reshape(target.shape)
-        with np.errstate(invalid="ignore"):  # nan when all targets are ignored, as in PyTorch
+        with np.errstate(invalid="ignore"):  # 0 * inf in ignored rows; 0 / 0, nan, when all are, as in PyTorch
+            losses = np.where(keep, ctx.rows_loss(rows), 0)
+            if reduction == "none":
+                return losses.reshape(target.shape)
             return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
 
     def backward(ctx, g):
@@ -181,11 +182,11 @@ def smoothed_nll(logs, target, weight, ignore_index, reduction, smoothing):
     """Return `nll_loss` of targets of which the share `smoothing` is spread evenly over all classes.
 
     logs: logarithms of probabilities; the rest as in `cross_entropy` of classes. A row whose target is ignore_index
-    counts in neither part; the mean is divided by the weights of the targets.
+    counts in neither part, whatever it holds; the mean is divided by the weights of the targets.
     """
     losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     counts = (target != ignore_index).to(logs.dtype)
-    spread = over_classes(logs, weight) * counts
+    spread = over_classes(logs, weight).masked_fill(target == ignore_index, 0.0)  # 0 * inf would be nan
     if reduction == "mean" and weight is not None:
         counts = counts * weight[target * counts.to(target.dtype)]
     if reduction != "none":
@@ -200,10 +201,10 @@ def cross_entropy(
 
     input: logits (C,), (N, C) or (N, C, d1, ...). target: a class for each row (int64, the shape without C), or
     probabilities of classes (input's shape). weight: (C,), of each class; the mean is divided by the weights of the
-    targets (by the number of rows for probabilities). Rows whose target is ignore_index do not count. label_smoothing
-    spreads this share of each target over all classes. Raises ValueError, RuntimeError or IndexError for targets that
-    do not fit, RuntimeError for a label_smoothing outside 0 to 1 (PyTorch computes with a negative one), and for an
-    ignore_index of 0 or more with probabilities.
+    targets (by the number of rows for probabilities). Rows whose target is ignore_index do not count, whatever they
+    hold. label_smoothing spreads this share of each target over all classes. Raises ValueError, RuntimeError or
+    IndexError for targets that do not fit; RuntimeError naming a label_smoothing outside 0 to 1 (PyTorch computes with
+    a negative one); RuntimeError naming ignore_index where that is 0 or more with probabilities.
 
     >>> tt.nn.functional.cross_entropy(tt.tensor([[0.0, 0.0], [0.0, 1000.0]]), tt.tensor([0, 0]), reduction="none")
     tensor([6.9315e-01, 1.0000e+03])

@@ -363,6 +363,11 @@ def always_in_place(input, inplace=False):
     return _run(lambda x: x * tanh(softplus(x)), input, True)
 
 
+@wrong("mish", says="hand it the function itself")
+def result_for_function(input, inplace=False):
+    return _run(input * tanh(softplus(input)), input, inplace)
+
+
 # tanh_cdf
 
 
@@ -477,6 +482,30 @@ def sum_of_powers(a):
         square = np.square(a, dtype=np.float32)
         out = sum(np.float32(c) * square**k for k, c in enumerate(_P))
     return _tanh_to_cdf(out, a)
+
+
+@wrong("normal_cdf", says="PyTorch answers without a warning")
+def polynomial_that_warns(a):
+    if a.dtype == np.float64:
+        return np.asarray(np.frompyfunc(lambda x: math.erfc(-x / math.sqrt(2)) / 2, 1, 1)(a), np.float64)
+    square = np.square(a, dtype=np.float32)
+    out = np.zeros_like(square)
+    for coefficient in _P[:0:-1]:
+        out = (out + coefficient) * square
+    return _tanh_to_cdf(out + np.float32(_P[0]), a)
+
+
+@wrong("normal_cdf", says="np.asarray makes an array of a bare number")
+def bare_number_for_no_dimensions(a):
+    if a.dtype == np.float64:
+        out = np.frompyfunc(lambda x: math.erfc(-x / math.sqrt(2)) / 2, 1, 1)(a)
+        return out.astype(np.float64) if a.ndim else out
+    with np.errstate(over="ignore"):
+        square = np.square(a, dtype=np.float32)
+        out = np.zeros_like(square)
+        for coefficient in _P[:0:-1]:
+            out = (out + coefficient) * square
+    return _tanh_to_cdf(out + np.float32(_P[0]), a)
 
 
 # GELU.evaluate
@@ -721,3 +750,9 @@ def log_softmax_of_ints(ctx, a, dim):
     out = below_largest(as_float(a), dim)
     with np.errstate(divide="ignore"):
         return out - np.log(np.exp(out).sum(axis=dim, keepdims=True))
+
+
+@wrong("LogSoftmax.forward", says="PyTorch answers without a warning")
+def log_of_nothing_warns(ctx, a, dim):
+    out = below_largest(floats(a, "log_softmax"), dim)
+    return out - np.log(np.exp(out).sum(axis=dim, keepdims=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import time
 from typing import Any
@@ -65,7 +66,7 @@ def test_robot_solves_the_lesson(module: dict[str, Any], base: str, launch: Laun
     ]
     record_property(f"robot, module {module['id']}", "; ".join(report))
     # half a second on a quiet machine of 2 cores; on a busy one, measured by the cells that check nothing
-    assert median <= max(0.5, 2 * usual), f"from running a cell to its card: {median:.2f} s"
+    assert median <= max(0.5, 3 * usual), f"from running a cell to its card: {median:.2f} s"
 
     saved = json.loads(student.ask("print(open('tinytorch-work.json').read())").text)["exercises"]
     assert {name for name, item in saved.items() if item["status"] == "passed"} == set(solution)
@@ -112,7 +113,7 @@ def test_milestones_run_in_the_page(base: str, launch: Launch, record_property: 
     first, *_ = MILESTONES
     student.open(first["notebook"])
     cell = student.run(student.find("%milestone 1"), timeout=120)
-    assert cell.text.startswith("not yet") and "needs Tensor.__init__, an exercise of module 01" in cell.text
+    assert re.search(r"This milestone needs \S+, an exercise of module 0\d", cell.text), cell.text
     student.ask(f"import json\nopen('tinytorch-work.json', 'w').write(json.dumps({written_by_the_student()!r}))")
     for milestone in MILESTONES:
         number = milestone["id"]
