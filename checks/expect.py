@@ -71,7 +71,8 @@ class Expect:
             if missing and not _is_torch(self.tt):
                 wanted = " and ".join(repr(text) for text in missing)
                 got = f"{type(raised).__name__}: {raised}"
-                raise CheckFailed(call, f"{_article(names)} {names} whose message mentions {wanted}", got, "", why) from raised
+                expected = f"{_article(names)} {names} whose message mentions {wanted}"
+                raise CheckFailed(call, expected, got, "", why) from raised
         except (NotImplementedError, CheckFailed):
             raise
         except Exception as raised:

@@ -90,7 +90,7 @@ class Watched(np.ndarray):
         with np.errstate(all="ignore"):
             result = getattr(ufunc, method)(*plain, **options)
         for kind, name in trouble(ufunc, before, result):
-            if np.geterr()[kind] != "ignore":
+            if dict(np.geterr())[kind] != "ignore":
                 warnings.warn(f"{name} encountered in {ufunc.__name__}", RuntimeWarning, stacklevel=2)
         return watched(result) if out is None else out[0]
 

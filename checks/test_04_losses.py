@@ -175,8 +175,8 @@ def subtracted(tt, a, b):
     hints=(
         "The subtraction is not the exercise. What must happen before it when the shapes differ?",
         "`floats(input.array, name)` raises the error for ints; what it returns is not needed here.",
-        "Compare `input.shape` and `target.shape`. When they differ: `warnings.warn(text, stacklevel=3)`, with both "
-        "shapes in the text; then subtract as always.",
+        "Compare `input.shape` and `target.shape`, not the shape of the result. When they differ: `warnings.warn(text, "
+        "stacklevel=3)`, with both shapes in the text; then subtract as always.",
     ),
 )
 def test_difference_subtracts_the_target(tt, expect):
@@ -204,10 +204,21 @@ def test_difference_warns_of_shapes_that_broadcast(tt, expect):
         got, texts = warned(lambda: subtracted(tt, column, row))
     expect(len(texts), f"number of warnings of {call}").equals(1, why=why)
     why = "the warning names both shapes, or nobody finds the mistake"
-    for shape in ("[3, 1]", "[3]"):
-        expect(shape in texts[0], f"'{shape}' in the warning {texts[0]!r}").equals(True, why=why)
+    for forms in (("(3, 1)", "[3, 1]"), ("(3,)", "[3]")):
+        named = any(form in texts[0] for form in forms)
+        expect(named, f"'{forms[0]}' or '{forms[1]}' in the warning {texts[0]!r}").equals(True, why=why)
     want = f32([[0.5, -2.0, -6.0], [1.5, -1.0, -5.0], [3.5, 1.0, -3.0]])
     expect(got, call).equals(want, why="after the warning the subtraction goes on, with broadcasting")
+
+
+@exercise("difference")
+def test_difference_compares_the_two_shapes(tt, expect):
+    for a, b in ((f32([2.0, 5.0]), f32(0.5)), (f32([[2.0, 5.0]]), f32([0.5, 3.0]))):
+        call = f'difference(input, target, "l1_loss"), input {a.shape}, target {b.shape}'
+        why = f"the two shapes differ, although the result has the shape of the input: compare {a.shape} with {b.shape}"
+        got, texts = warned(lambda a=a, b=b: subtracted(tt, tt.tensor(a), tt.tensor(b)))
+        expect(len(texts), f"number of warnings of {call}").equals(1, why=why)
+        expect(got, call).equals(a - b, why="after the warning the subtraction goes on, with broadcasting")
 
 
 @exercise("difference", torch=False)
@@ -361,7 +372,8 @@ def test_l1_warns_of_unequal_shapes(tt, expect):
         "Let d be the absolute difference and n the smaller of d and delta. Put n = d into n (d - n / 2), then "
         "n = delta. What do you get?",
         "`clamp(distance, max=delta)` is n. Check delta first: `RuntimeError` unless it is positive.",
-        'Reduce twice: `reduce_losses(losses, "none", weight)` multiplies, a second call without weights averages.',
+        'Reduce twice: `reduce_losses(losses, "none", weight)` multiplies, a second call without weights averages, by '
+        "`named_reduction(reduction)`.",
     ),
 )
 def test_huber_is_half_the_square_near_zero(tt, expect):
@@ -414,6 +426,9 @@ def test_huber_reductions(tt, expect):
     _, texts = warned(lambda: functional(tt).huber_loss(tt.ones(3, 1), tt.zeros(3)))
     why = "get the differences from `difference`, which warns of shapes that broadcast"
     expect(len(texts), "number of warnings of F.huber_loss(input, target), (3, 1) and (3,)").equals(1, why=why)
+    why = 'ask named_reduction, which refuses a name that does not exist: "average" is none of mean, sum, none'
+    with expect.raises(ValueError, 'F.huber_loss(input, target, reduction="average")', ("average",), why):
+        functional(tt).huber_loss(a, b, reduction="average")
 
 
 @exercise("huber_loss")
@@ -585,7 +600,6 @@ def shapes(a, target, weight=None):
     ),
 )
 def test_check_target_accepts_what_fits(tt, expect):
-    why = "target has the shape of a without its dimension of classes, dimension 1"
     for a, target in (
         (LOGITS, CLASSES),
         (CUBE, GRID),
@@ -593,6 +607,7 @@ def test_check_target_accepts_what_fits(tt, expect):
         (LOGITS, CLASSES.astype(np.uint8)),
         (np.zeros((2, 3, 4, 5), np.float32), np.ones((2, 4, 5), np.int64)),
     ):
+        why = f"target has the shape of a without its dimension of classes, dimension {min(a.ndim - 1, 1)}"
         for weight in (None, WEIGHTS):
             with allowed(shapes(a, target, weight), why):
                 got = checked(tt, a, target, weight)
@@ -667,6 +682,10 @@ def nll(tt, a, target, weight=None, **options):
     return losses_of(tt).NLL.apply(a, target, weight=weight, **options)
 
 
+SAME_DTYPE = (
+    "the weights of the rows, and what the sum is divided by, have the dtype of a, or they widen the result: the sum "
+    "of a mask of bools is an int64, and dividing by it gives float64"
+)
 CUBE_LOGS = log_softmax(CUBE, 1).astype(np.float32)
 CUBE_LOSSES = -np.take_along_axis(CUBE_LOGS, GRID[:, None], 1)[:, 0]  # (2, 5)
 ROW_LOSSES = -LOGS[np.arange(5), CLASSES]  # (5,)
@@ -682,8 +701,9 @@ ROW_LOSSES = -LOGS[np.arange(5), CLASSES]  # (5,)
         "`target.reshape(-1)`.",
         "keep = targets that are not ignore_index. ctx.index = `np.where(keep, targets, 0)`: an ignored row gets class "
         "0 and weight 0. Look for classes below 0 or too large in ctx.index, after that.",
-        "ctx.weights is `keep` as floats, or `weight[ctx.index] * keep`. The mean is `losses.sum() / "
-        'ctx.weights.sum()` inside `np.errstate(invalid="ignore")`; none has the shape of target.',
+        "ctx.weights is `keep` as floats, or `weight[ctx.index] * keep`. 0 times inf is nan, so the losses of ignored "
+        "rows are set to 0: `np.where(keep, losses, 0)`. The mean is `losses.sum() / ctx.weights.sum()` inside "
+        '`np.errstate(invalid="ignore")`; none has the shape of target.',
     ),
 )
 def test_class_loss_of_rows(tt, expect):
@@ -692,7 +712,7 @@ def test_class_loss_of_rows(tt, expect):
     a, target = LOGS.copy(), CLASSES.copy()
     with expect.unchanged(a, call), expect.unchanged(target, call):
         got = nll(tt, a, target)
-    expect(got, call).has_dtype("float32", why="the weights of the rows have the dtype of a, or they widen the result")
+    expect(got, call).has_dtype("float32", why=SAME_DTYPE)
     expect(got, call).equals(tt.tensor(ROW_LOSSES.mean()), why=why)
     call = 'NLL.apply(a, target, reduction="{}"), a (5, 3), target (5,)'
     expect(nll(tt, LOGS, CLASSES, reduction="sum"), call.format("sum")).equals(ROW_LOSSES.sum(), why="added up")
@@ -805,7 +825,24 @@ def test_class_loss_keeps_the_dtype(tt, expect):
     for name in ("float64", "float32"):
         call = f"NLL.apply(a, target), a of {name}"
         got = nll(tt, LOGS.astype(name), CLASSES)
-        expect(got, call).has_dtype(name, why="the weights of the rows have the dtype of a, or they widen the result")
+        expect(got, call).has_dtype(name, why=SAME_DTYPE)
+
+
+@exercise("ClassLoss.forward")
+def test_class_loss_ignores_rows_that_hold_infinities(tt, expect):
+    logs, target = LOGS.copy(), np.array([2, -100, 0, -100, 1], np.int64)
+    logs[1], logs[3] = -np.inf, np.nan
+    want = ROW_LOSSES * f32([1, 0, 1, 0, 1])
+    why = "0 * inf is nan: the loss of an ignored row is 0, whatever the row holds. np.where(keep, losses, 0)"
+    call = "NLL.apply(a, target{}), target [2 -100 0 -100 1], rows 1 and 3 of a are -inf and nan"
+    got, _ = warned(lambda: nll(tt, logs, target, reduction="none"))
+    expect(got, call.format(', reduction="none"')).equals(want, why=why)
+    got, _ = warned(lambda: nll(tt, logs, target))
+    expect(got, call.format("")).equals(want.sum() / 3, why=why)
+    logs = f32([[-0.5, -1.0], [-np.inf, 0.0]])
+    call = "NLL.apply([[-0.5, -1], [-inf, 0]], [0, 0])"
+    why = "only ignored rows are switched off: what was impossible for the model and happened costs inf"
+    expect(nll(tt, logs, np.array([0, 0], np.int64)), call).equals(f32(np.inf), why=why)
 
 
 # nll_loss
@@ -1008,13 +1045,23 @@ def cross_entropy_rows(tt, a, target, weight=None, reduction="none", ignore_inde
         "`below_largest(rows, 1)` of module 02 gives a - max(a) in new memory. Both terms can be made of it.",
         "Take the numbers at the classes out before `np.exp(below, out=below)` overwrites them; keep the result as "
         "`ctx.exp`.",
-        "ctx.total is the sum of ctx.exp over axis 1. The loss is `np.log(ctx.total)` minus what you took out, times "
-        "`ctx.weights`.",
+        "ctx.total is the sum of ctx.exp over axis 1, of shape (n,). The loss is `np.log(ctx.total)` minus what "
+        "you took out, times `ctx.weights`.",
     ),
 )
 def test_cross_entropy_rows_of_small_logits(tt, expect):
     call = 'CrossEntropy.apply(logits, target, reduction="none"), logits (5, 3), target [2 1 0 0 1]'
     why = "log(sum of e^a) - a[class], for each row: positive, and small where the truth has the largest logit"
+    if not is_torch(tt):
+        rows = node(tt, "CrossEntropy", CLASSES, np.ones(5, np.float32)).rows_loss(LOGITS.copy())
+        one = "one loss for each row, (5,): np.log(ctx.total) and the numbers at the classes both have this shape"
+        expect(rows, "CrossEntropy.rows_loss(ctx, rows), rows (5, 3)").has_shape((5,), why=one)
+        raised = np.exp(LOGITS - LOGITS.max(axis=1, keepdims=True))
+        if np.allclose(rows, np.log(raised.sum(axis=1)) - raised[np.arange(5), CLASSES]):
+            why = (
+                "below was overwritten: after np.exp(below, out=below) it holds exponentials. Take the numbers at the "
+                "classes out before"
+            )
     expect(cross_entropy_rows(tt, LOGITS, CLASSES), call).equals(ROW_LOSSES, why=why)
     call = 'CrossEntropy.apply(logits, target, reduction="mean")'
     got = cross_entropy_rows(tt, LOGITS, CLASSES, reduction="mean")
@@ -1158,10 +1205,11 @@ def smooth_by_hand(logs, target, weight, ignore_index=-100, smoothing=0.25):
         "losses?",
         "One is `nll_loss(logs, target, ...)`, reduced. The other is `over_classes(logs, weight)`, 0 where the target "
         "is ignored, reduced in the same way, times s / number of classes.",
-        "counts = 1.0 for rows that count and 0.0 for ignored ones: `(target != ignore_index).to(logs.dtype)`. Multiply"
-        " the second part by it. For the mean, divide its sum by `counts.sum()`.",
-        "With weights the mean divides by the weights of the targets: `counts * weight[...]`. The index must not be "
-        "-100, so multiply target by counts (as whole numbers) first.",
+        "counts = 1.0 for rows that count and 0.0 for ignored ones: `(target != ignore_index).to(logs.dtype)`. In the "
+        "second part, `masked_fill` puts 0 where a row is ignored. For the mean without weights, divide the sum of the "
+        "second part by `counts.sum()`.",
+        "With weights the mean divides by the weights of the targets: the sum of `counts * weight[...]`. The index "
+        "must not be -100, so multiply target by counts (as whole numbers) first.",
     ),
 )
 def test_smoothed_mixes_two_losses(tt, expect):
@@ -1232,6 +1280,19 @@ def test_smoothed_more_dimensions(tt, expect):
     why = "a row without a batch: its only dimension holds the 3 classes"
     got = smooth(tt, LOGS[0], CLASSES[0], WEIGHTS, reduction="none")
     expect(got, call).equals(f32(want[0]), why=why)
+
+
+@exercise("smoothed_nll")
+def test_smoothed_ignores_infinities(tt, expect):
+    logs, target = LOGS.copy(), np.array([2, -100, 0, 1, 1], np.int64)
+    logs[1] = f32([-np.inf, 0.0, -np.inf])
+    want, count = smooth_by_hand(LOGS, target, np.ones(3))
+    call = 'smoothed_nll(logs, target, None, -100, "{}", 0.25), target [2 -100 0 1 1], logs[1] = [-inf, 0, -inf]'
+    why = "0 * inf is nan: put a 0 in place of an ignored row, `masked_fill(target == ignore_index, 0.0)`"
+    got, _ = warned(lambda: smooth(tt, logs, target, reduction="none"))
+    expect(got, call.format("none")).equals(f32(want), why=why)
+    got, _ = warned(lambda: smooth(tt, logs, target))
+    expect(got, call.format("mean")).equals(f32(want.sum() / count.sum()), why=why)
 
 
 # cross_entropy
@@ -1346,14 +1407,20 @@ def test_cross_entropy_smoothed_probabilities(tt, expect):
 @exercise("cross_entropy")
 def test_cross_entropy_refuses(tt, expect):
     for smoothing in (1.5,) if is_torch(tt) else (-0.1, 1.5):  # PyTorch lets a negative one pass
-        call = f"F.cross_entropy(input, target, label_smoothing={smoothing})"
-        why = "a share lies between 0 and 1; check it before the cases part, for it holds in all of them"
-        for target in (CLASSES, MIX):
+        for target, kind in ((CLASSES, "classes"), (MIX, "probabilities")):
+            call = f"F.cross_entropy(input, target, label_smoothing={smoothing}), target of {kind}"
+            why = "a share lies between 0 and 1; check it before the cases part, for it holds in all of them"
+            with expect.raises(RuntimeError, call, why=why):
+                cross(tt, LOGITS, target, label_smoothing=smoothing)
+            why = "the message names the share that came, or nobody knows which number is meant"
             with expect.raises(RuntimeError, call, (str(smoothing),), why):
                 cross(tt, LOGITS, target, label_smoothing=smoothing)
     call = "F.cross_entropy(input, target, ignore_index={}), target of probabilities"
-    why = "probabilities have no class to ignore; from 0 on, ignore_index is a mistake there"
     for index in (0, 1):
+        why = "probabilities have no class to ignore; from 0 on, ignore_index is a mistake there"
+        with expect.raises(RuntimeError, call.format(index), why=why):
+            cross(tt, LOGITS, MIX, ignore_index=index)
+        why = "the message says which argument does not fit: ignore_index"
         with expect.raises(RuntimeError, call.format(index), ("ignore_index",), why):
             cross(tt, LOGITS, MIX, ignore_index=index)
     call = "F.cross_entropy(input, target), both (3, 3), target of int64"
@@ -1563,7 +1630,9 @@ def test_bce_refuses_what_is_no_probability(tt, expect):
     for bad in (-0.25, 1.5, np.nan):
         call = f"F.binary_cross_entropy([0.5, {bad}, 0.25], [1, 0, 1])"
         why = "a probability lies from 0 to 1; these are probably logits, which binary_cross_entropy_with_logits takes"
-        with expect.raises(RuntimeError, call, ("between 0 and 1",), why):
+        if np.isnan(bad):
+            why = "nan is no probability: it is not below 0 and not above 1; ask whether all are inside"
+        with expect.raises(RuntimeError, call, why=why):
             bce(tt, f32([0.5, bad, 0.25]), f32([1.0, 0.0, 1.0]))
 
 

@@ -63,11 +63,7 @@ def noting(tt, params, lr=0.5, maximize=False):
     return Noting(params, {"lr": lr, "maximize": maximize}), notes
 
 
-def walk(tt, optimizer, x, grads=GRADS):
-    """Give x one gradient after another and take a step with each."""
-    for grad in grads:
-        x.grad = tt.tensor(grad.copy())
-        optimizer.step()
+ONE_FOR_TWO = "one scratch array is used for two things"  # the trap of working in place
 
 
 def sgd(p, grads, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
@@ -119,8 +115,9 @@ def ends(tt, expect, name, want, why, grads=GRADS, mistakes=(), **settings):
     """After three steps the optimizer `name` must have brought P to `want`."""
     x = leaf(tt, P)
     optimizer = getattr(tt.optim, name)([x], **settings)
-    with expect.unchanged(x.grad, "x.grad"):
-        walk(tt, optimizer, x, grads)
+    for grad in grads:
+        x.grad = tt.tensor(grad.copy())
+        optimizer.step()
     text = ", ".join(f"{key}={value}" for key, value in settings.items())
     call = f"x after {len(grads)} steps of {name}([x], {text})\nx began as {P.tolist()}"
     nothing = "the parameter's array never changes: `param = ...` names a new array, `param -= ...` changes this one"
@@ -218,6 +215,18 @@ def test_group_leaves_the_callers_dicts_alone(tt, expect):
     expect(optimizer.defaults["decay"], "defaults['decay'] after param_groups[0]['decay'] = 7.0").equals(0.25, why=why)
 
 
+@exercise("Optimizer.add_param_group", torch=False)
+def test_group_is_a_new_dict(tt, expect):
+    given = {"params": [leaf(tt, [1.5])], "lr": 0.5}
+    optimizer = tt.optim.Optimizer([given], {"lr": 0.1, "decay": 0.25})
+    call = "given after Optimizer([given], {'lr': 0.1, 'decay': 0.25}), given = {'params': [a], 'lr': 0.5}"
+    why = "the caller's dict is not yours to fill in: put a new one together, {**..., **...}, and append that"
+    expect(sorted(given), f"keys of {call}").equals(["lr", "params"], why=why)
+    optimizer.param_groups[0]["lr"] = 7.0
+    call = "given['lr'] after optimizer.param_groups[0]['lr'] = 7.0, given the dict that the group was made from"
+    expect(given["lr"], call).equals(0.5, why=f"a schedule changes the group's lr; {why}")
+
+
 @exercise("Optimizer.add_param_group", points=2)
 def test_group_refuses_a_parameter_twice(tt, expect):
     a = leaf(tt, [1.5])
@@ -228,7 +237,9 @@ def test_group_refuses_a_parameter_twice(tt, expect):
     why = "b is another tensor, although its numbers equal a's: ask with a set, which compares identities"
     with allowed("add_param_group({'params': [b]}), b a second tensor with a's numbers", why):
         optimizer.add_param_group({"params": [leaf(tt, [1.5])]})
-    expect(len(optimizer.param_groups), "number of groups then").equals(2, why="the refused group was not added")
+    expect(len(optimizer.param_groups), "len(param_groups) after add_param_group of a, refused, and of b").equals(
+        2, why="the refused group was not added"
+    )
 
 
 @exercise("Optimizer.add_param_group")
@@ -295,8 +306,12 @@ def test_zero_grad_where_there_is_no_gradient(tt, expect):
     why = "a has no gradient: nothing to fill with zeros, and no reason to stop"
     with allowed("zero_grad(set_to_none=False), a.grad is None", why):
         optimizer.zero_grad(set_to_none=False)
-    expect(a.grad, "a.grad then").equals(None, why="where there was no gradient there is none")
-    expect(b.grad, "b.grad then").equals(f32([0]), why="the parameters after the one without gradient have their turn")
+    expect(a.grad, "a.grad, which was None, after zero_grad(set_to_none=False)").equals(
+        None, why="where there was no gradient there is none"
+    )
+    expect(b.grad, "b.grad after zero_grad(set_to_none=False)").equals(
+        f32([0]), why="the parameters after the one without gradient have their turn"
+    )
 
 
 @exercise("Optimizer.zero_grad")
@@ -439,9 +454,11 @@ def test_blocks_of_small_arrays_are_whole(tt, expect):
     a, b = P.copy(), GRADS[0].copy()
     got = list(blocks(a, b) or [])
     expect(len(got), "number of pieces of two (2, 3) arrays").equals(1, why="small arrays fit the cache: one piece")
-    expect(len(got[0]), "arrays in that piece").equals(2, why="each piece holds a part of every array")
-    expect(got[0][0], "the first array in it").is_(a, why="the array itself, with its shape, not a copy")
-    expect(got[0][1], "the second array in it").is_(b, why="the array itself, with its shape, not a copy")
+    expect(len(got[0]), "len(next(blocks(a, b))), two (2, 3) arrays").equals(
+        2, why="each piece holds a part of every array"
+    )
+    expect(got[0][0], "next(blocks(a, b))[0]").is_(a, why="the array itself, with its shape, not a copy")
+    expect(got[0][1], "next(blocks(a, b))[1]").is_(b, why="the array itself, with its shape, not a copy")
 
 
 @exercise("blocks", points=2, torch=False)
@@ -468,10 +485,14 @@ def test_blocks_flatten_tables(tt, expect):
     expect([piece[0].shape for piece in pieces], "shapes of the pieces of a (3, BLOCK) table").equals(
         [(module.BLOCK,)] * 3, why=why
     )
-    expect(pieces[1][0], "the second piece").shares_memory_with(table, why="a view, not a copy: updates must arrive")
+    expect(pieces[1][0], "the second piece of a (3, BLOCK) table").shares_memory_with(
+        table, why="a view, not a copy: updates must arrive"
+    )
     exact = np.ones(module.BLOCK, np.float32)
     expect(len(list(module.blocks(exact))), "pieces of exactly BLOCK elements").equals(1, why="BLOCK elements fit")
-    expect(next(iter(module.blocks(exact)))[0], "that piece").is_(exact, why="up to BLOCK elements come whole")
+    expect(next(iter(module.blocks(exact)))[0], "the one piece of an array of exactly BLOCK elements").is_(
+        exact, why="up to BLOCK elements come whole"
+    )
 
 
 @exercise("blocks", torch=False)
@@ -481,7 +502,7 @@ def test_blocks_of_transposed_arrays_are_whole(tt, expect):
     got = list(module.blocks(np.ones((3, module.BLOCK), np.float32), table.T))
     why = "table.T is not contiguous: flattening it would copy, and the update would go into the copy. Yield it whole"
     expect(len(got), "pieces of a (3, BLOCK) table and a transposed one").equals(1, why=why)
-    expect(got[0][1], "the transposed one in it").shares_memory_with(table, why=why)
+    expect(got[0][1], "the piece of the transposed one, a (BLOCK, 3) table's .T").shares_memory_with(table, why=why)
 
 
 # SGD.direction
@@ -537,7 +558,9 @@ def test_direction_first_step_is_the_gradient(tt, expect):
     got = parts(tt).SGD.direction(GRADS[0], buffer, True, 0.75, 0.5, False, np.empty_like(P))
     why = "the first b is the gradient itself, undamped, whatever the buffer held"
     expect(got, "SGD.direction(grad, buffer, first=True, momentum=0.75, dampening=0.5)").equals(GRADS[0], why=why)
-    expect(buffer, "buffer afterwards").equals(GRADS[0], why="the array buffer is changed in place: buffer[...] = grad")
+    expect(buffer, "buffer after SGD.direction(grad, buffer, first=True, momentum=0.75, dampening=0.5)").equals(
+        GRADS[0], why="the array buffer is changed in place: buffer[...] = grad"
+    )
     expect(np.shares_memory(buffer, GRADS[0]), "buffer and grad share memory").equals(False)
 
 
@@ -654,7 +677,14 @@ def test_sgd_with_weight_decay(tt, expect):
 def test_sgd_with_nesterov(tt, expect):
     why = "nesterov: p -= lr (g + momentum b)"
     want = sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25, nesterov=True)
-    mistakes = [(sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25), "group['nesterov'] does not reach self.direction")]
+    lost, b = P.astype(float), 0.0
+    for grad in GRADS:
+        b = 0.75 * b + grad + 0.25 * lost
+        lost = lost - 0.1 * 2 * 0.75 * b
+    mistakes = [
+        (sgd(P, GRADS, 0.1, 0.75, weight_decay=0.25), "group['nesterov'] does not reach self.direction"),
+        (lost, f"{ONE_FOR_TWO}: direction writes momentum * b into `out` while the decayed gradient is still in it"),
+    ]
     ends(tt, expect, "SGD", want, why, mistakes=mistakes, lr=0.1, momentum=0.75, weight_decay=0.25, nesterov=True)
 
 
@@ -718,8 +748,10 @@ def test_remembered_begins_with_zeros(tt, expect):
         [np.zeros_like(P), np.zeros_like(P)], why="zeros like param, one per name"
     )
     expect(sorted(state), f"keys of the state after {call}").equals(["m", "step", "v"])
-    expect(state["m"], "state['m']").is_instance(tt.Tensor, why="a state holds tensors, as PyTorch's does")
-    expect(got[0], "the array returned for 'm'").shares_memory_with(state["m"], why="in place: no copies")
+    expect(state["m"], f"state['m'] after {call}").is_instance(
+        tt.Tensor, why="a state holds tensors, as PyTorch's does"
+    )
+    expect(got[0], f"the first array of {call}").shares_memory_with(state["m"], why="in place: no copies")
     expect(np.shares_memory(got[0], got[1]), "do m and v share memory?").equals(
         False, why="each name has its own array"
     )
@@ -742,9 +774,13 @@ def test_remembered_remembers(tt, expect):
     v -= 1.5
     m2, v2 = parts(tt).remembered(state, P, ["m", "v"])
     why = "zeros only at the first step: what was written into the arrays must still be there"
-    expect(m2, "m at the second step").equals(np.full_like(P, 2.5), why=why)
-    expect(v2, "v at the second step").equals(np.full_like(P, -1.5), why="each name keeps its own array, in order")
-    expect(m2, "m at the second step").is_(m, why="the same array: a new one each step would cost its allocation")
+    expect(m2, "m of the second call of remembered(state, param, ['m', 'v'])").equals(np.full_like(P, 2.5), why=why)
+    expect(v2, "v of the second call of remembered(state, param, ['m', 'v'])").equals(
+        np.full_like(P, -1.5), why="each name keeps its own array, in order"
+    )
+    expect(m2, "m of the second call of remembered(state, param, ['m', 'v'])").is_(
+        m, why="the same array: a new one each step would cost its allocation"
+    )
 
 
 @exercise("remembered", torch=False)
@@ -753,7 +789,9 @@ def test_remembered_takes_shape_and_dtype(tt, expect):
     (v,) = parts(tt).remembered({}, wide, ["v"])
     why = "zeros of the parameter's shape and dtype"
     expect(v, "remembered({}, param, ['v']), param float64 of shape (3, 1, 5)").equals(np.zeros_like(wide), why=why)
-    expect(wide, "param afterwards").equals(np.ones((3, 1, 5)), why="param only lends its shape and dtype")
+    expect(wide, "param after remembered({}, param, ['v'])").equals(
+        np.ones((3, 1, 5)), why="param only lends its shape and dtype"
+    )
 
 
 # RMSprop.step_one
@@ -783,9 +821,13 @@ def test_rmsprop_divides_by_the_spread(tt, expect):
     optimizer, x = ends(tt, expect, "RMSprop", want, why, mistakes=mistakes, lr=0.05, alpha=0.75)
     v = 0.25 * (0.75**2 * GRADS[0] ** 2 + 0.75 * GRADS[1] ** 2 + GRADS[2] ** 2)
     why = "kept under PyTorch's name, a Tensor"
-    expect(optimizer.state[x].get("square_avg"), "state['square_avg']").equals(f32(v), why=why)
-    expect(optimizer.state[x].get("step"), "state['step']").equals(f32(3.0), why="remembered counts the steps")
-    expect(sorted(optimizer.state[x]), "keys of the state").equals(
+    expect(optimizer.state[x].get("square_avg"), "optimizer.state[x]['square_avg'] after three steps").equals(
+        f32(v), why=why
+    )
+    expect(optimizer.state[x].get("step"), "optimizer.state[x]['step'] after three steps").equals(
+        f32(3.0), why="remembered counts the steps"
+    )
+    expect(sorted(optimizer.state[x]), "sorted(optimizer.state[x])").equals(
         ["square_avg", "step"], why="arrays that no option needs are memory for nothing"
     )
 
@@ -807,7 +849,9 @@ def test_rmsprop_with_weight_decay(tt, expect):
     for grad in GRADS:
         v = 0.75 * v + 0.25 * grad.astype(float) ** 2
         late = late - 0.05 * (grad + 0.5 * late) / (np.sqrt(v) + 1e-8)
+    overwritten = f"{ONE_FOR_TWO}: the root of v is written over the decayed gradient, and divided by itself"
     mistakes = [
+        (P - 3 * 0.05, overwritten),
         (late, "v is made of the gradient alone, before the decay has joined it"),
         (rmsprop(P, GRADS, 0.05, 0.75), "weight_decay is left out"),
     ]
@@ -837,7 +881,7 @@ def test_rmsprop_centered(tt, expect):
     optimizer, x = ends(tt, expect, "RMSprop", want, why, lr=0.05, alpha=0.75, centered=True)
     why = "v itself goes on counting g²; only what is divided by is smaller"
     v = 0.25 * (0.75**2 * GRADS[0] ** 2 + 0.75 * GRADS[1] ** 2 + GRADS[2] ** 2)
-    expect(optimizer.state[x]["square_avg"], "state['square_avg'], centered").equals(f32(v), why=why)
+    expect(optimizer.state[x]["square_avg"], "optimizer.state[x]['square_avg'], centered").equals(f32(v), why=why)
     want = rmsprop(P, GRADS, 0.05, 0.75, momentum=0.5, centered=True)
     ends(tt, expect, "RMSprop", want, why, lr=0.05, alpha=0.75, momentum=0.5, centered=True)
 
@@ -875,9 +919,13 @@ def update_is(tt, expect, why, step=3, lr=0.05, betas=(0.75, 0.9), eps=1e-8, dec
     expect(m, f"m after {call}").equals(
         f32(wm), why="m = beta1 m + (1 - beta1) g, in place, without correction" if not decay else why
     )
-    expect(v, f"v after {call}").equals(
-        f32(wv), why="v = beta2 v + (1 - beta2) g², in place, without correction" if not decay else why
-    )
+    rule = "v = beta2 v + (1 - beta2) g², in place, without correction" if not decay else why
+    if decay and not decoupled:  # g - m, then (1 - beta1) (g - m), was written over the decayed g
+        old_v, rest = GRADS[2] ** 2 / 8 + f32(0.125), (1 - betas[0]) * (wg - GRADS[1] / 4)
+        text = f"{ONE_FOR_TWO}: the decayed gradient was in it, and (1 - beta1) (g - m) has been written over that"
+        ways = ((1 - betas[1]) * rest**2, (1 - betas[1]) ** 2 * rest**2)
+        rule = because(v, rule, [(betas[1] * old_v + new, text) for new in ways])
+    expect(v, f"v after {call}").equals(f32(wv), why=rule)
     if largest:
         expect(largest[0], f"largest after {call}").equals(
             f32(used), why="the larger of largest and v is kept, in place"
@@ -914,14 +962,14 @@ def test_adam_first_step_has_size_lr(tt, expect):
     p, m, v = P.copy(), np.zeros_like(P), np.zeros_like(P)
     parts(tt).Adam.update(p, GRADS[0].copy(), m, v, 1.0, 0.05, 0.9, 0.999, 1e-8, 0, False)
     why = "at step 1 the corrected m is g and the corrected v is g²: each parameter moves by lr, whatever its gradient"
-    call = "param after Adam.update at step 1 from zeros, lr=0.05"
+    call = "Adam.update(param, grad, m, v, 1.0, 0.05, 0.9, 0.999, 1e-8, 0, False), m and v zeros"
     rule = "m = (1 - beta1) g: stored without its correction"
     rule = because(m, rule, [(0.001 * GRADS[0], "the betas are swapped: beta1 belongs to m"),
                              (0.9 * GRADS[0], "beta1 and 1 - beta1 are swapped")])  # fmt: skip
-    expect(m, "m then").equals(f32(0.1 * GRADS[0]), why=rule)
+    expect(m, f"m after {call}").equals(f32(0.1 * GRADS[0]), why=rule)
     rule = "v = (1 - beta2) g²: stored without its correction"
     rule = because(v, rule, [(0.001 * GRADS[0], "g is not squared")])
-    expect(v, "v then").equals(f32(0.001 * GRADS[0] ** 2), why=rule)
+    expect(v, f"v after {call}").equals(f32(0.001 * GRADS[0] ** 2), why=rule)
     lengths = (
         (0.1 / math.sqrt(0.001), "neither m nor v is corrected: 0.1 / sqrt(0.001) is about 3.2"),
         (1 / math.sqrt(0.001), "only m is corrected, not v"),
@@ -932,7 +980,7 @@ def test_adam_first_step_has_size_lr(tt, expect):
         (-1.0, "the step is added: that is uphill"),
     )
     why = because(p, why, [(P - 0.05 * k * np.sign(GRADS[0]), text) for k, text in lengths])
-    expect(p, call).equals(f32(P - 0.05 * np.sign(GRADS[0])), why=why)
+    expect(p, f"param after {call}").equals(f32(P - 0.05 * np.sign(GRADS[0])), why=why)
 
 
 @exercise("Adam.update", points=3, torch=False)
@@ -986,6 +1034,7 @@ def test_adam_in_blocks_and_in_place(tt, expect):
 @exercise(
     "Adam.step_one",
     points=2,
+    torch=False,
     hints=(
         "What does Adam.update need that state holds, and what does it need from group?",
         '`remembered` makes and returns the arrays; the names are PyTorch\'s: "exp_avg", "exp_avg_sq", and '
@@ -996,16 +1045,50 @@ def test_adam_in_blocks_and_in_place(tt, expect):
         "array at the end if there is one.",
     ),
 )
+def test_adam_hands_numbers_to_update(tt, expect):
+    seen = []
+
+    class Watched(tt.optim.Adam):
+        @staticmethod
+        def update(*arrays, **named):
+            names = ("param", "grad", "exp_avg", "exp_avg_sq", "step", "lr", "beta1", "beta2", "eps", "weight_decay")
+            seen.append(dict(zip(names, arrays, strict=False)) | named)
+
+    x = leaf(tt, P)
+    x.grad = tt.tensor(GRADS[0].copy())
+    optimizer = Watched([x], lr=0.05)
+    optimizer.step()
+    call = "in the first step of Adam([x], lr=0.05)"
+    expect(len(seen), f"calls of self.update {call}").equals(
+        1, why="step_one leaves the arithmetic to one call of `self.update`"
+    )
+    step = seen[0].get("step")
+    if isinstance(step, tt.Tensor):
+        why = "`state['step']` is a Tensor, and with it the arithmetic of update makes Tensors, not numbers: "
+        why += "hand over the number in it, `state['step'].item()`"
+        raise CheckFailed(f"the argument `step` of self.update {call}", "the number 1.0", "a Tensor", "", why)
+    for name in ("exp_avg", "exp_avg_sq"):
+        why = "`remembered` returns the arrays of the state's tensors: hand those over"
+        expect(seen[0].get(name), f"the argument `{name}` of self.update {call}").is_instance(np.ndarray, why=why)
+    why = "remembered has counted this step"
+    expect(float(step), f"the argument `step` of self.update {call}").equals(1.0, why=why)
+
+
+@exercise("Adam.step_one", points=2)
 def test_adam_three_steps(tt, expect):
     why = "m and v last from step to step, and the corrections use the number of this step"
     want = adam(P, GRADS, 0.05, (0.75, 0.9))
     optimizer, x = ends(tt, expect, "Adam", want, why, lr=0.05, betas=(0.75, 0.9))
     state = optimizer.state[x]
     why = "PyTorch's names; a third array only with amsgrad"
-    expect(sorted(state), "keys of the state").equals(["exp_avg", "exp_avg_sq", "step"], why=why)
+    expect(sorted(state), "sorted(optimizer.state[x])").equals(["exp_avg", "exp_avg_sq", "step"], why=why)
     m = 0.25 * (0.75**2 * GRADS[0] + 0.75 * GRADS[1] + GRADS[2])
-    expect(state["exp_avg"], "state['exp_avg']").equals(f32(m), why="exp_avg is m, exp_avg_sq is v")
-    expect(state["step"], "state['step']").equals(f32(3.0), why="remembered counts the steps")
+    expect(state["exp_avg"], "optimizer.state[x]['exp_avg'] after three steps").equals(
+        f32(m), why="exp_avg is m, exp_avg_sq is v"
+    )
+    expect(state["step"], "optimizer.state[x]['step'] after three steps").equals(
+        f32(3.0), why="remembered counts the steps"
+    )
 
 
 @exercise("Adam.step_one")
@@ -1029,7 +1112,7 @@ def test_adam_amsgrad(tt, expect):
     grads = [GRADS[0] * 4, GRADS[1] / 8, GRADS[2] / 8]
     want = adam(P, grads, 0.05, (0.75, 0.5), amsgrad=True)
     optimizer, x = ends(tt, expect, "Adam", want, why, grads, lr=0.05, betas=(0.75, 0.5), amsgrad=True)
-    expect("max_exp_avg_sq" in optimizer.state[x], "'max_exp_avg_sq' in the state").equals(True, why=why)
+    expect("max_exp_avg_sq" in optimizer.state[x], "'max_exp_avg_sq' in optimizer.state[x]").equals(True, why=why)
 
 
 @exercise("Adam.step_one")
@@ -1123,9 +1206,9 @@ def test_state_dict_numbers_the_parameters(tt, expect):
     got = optimizer.state_dict()
     expect(sorted(got), "keys of optimizer.state_dict()").equals(["param_groups", "state"])
     why = "parameters are numbered through all groups: the second group goes on where the first ended"
-    expect([group["params"] for group in got["param_groups"]], "the 'params' of its groups").equals(
-        [[0, 1], [2]], why=why
-    )
+    expect(
+        [group["params"] for group in got["param_groups"]], "the 'params' of the groups of optimizer.state_dict()"
+    ).equals([[0, 1], [2]], why=why)
     why = "the states have the numbers of their parameters; parameter 0 never had a gradient, so it has no state"
     expect(sorted(got["state"]), "keys of state_dict()['state']").equals([1, 2], why=why)
 
@@ -1161,7 +1244,9 @@ def test_state_dict_before_the_first_step(tt, expect):
     optimizer = tt.optim.SGD([leaf(tt, P), leaf(tt, [7.5])], lr=0.25)
     got = optimizer.state_dict()
     expect(got["state"], "state_dict()['state'] before the first step").equals({}, why="nothing is remembered yet")
-    expect(got["param_groups"][0]["params"], "its params").equals([0, 1])
+    expect(got["param_groups"][0]["params"], "state_dict()['param_groups'][0]['params'] before the first step").equals(
+        [0, 1]
+    )
 
 
 # Optimizer.load_state_dict
@@ -1318,7 +1403,7 @@ def test_scheduler_sets_the_rates(tt, expect):
     scheduler.step()
     expect(rates(optimizer), "rates after one scheduler.step()").equals([0.25, 0.75], why=why)
     scheduler.step()
-    expect(rates(optimizer), "rates after two").equals([0.125, 0.375], why=why)
+    expect(rates(optimizer), "rates after two scheduler.step()").equals([0.125, 0.375], why=why)
     expect(scheduler.last_epoch, "scheduler.last_epoch").equals(2, why="last_epoch is t, the number of steps")
 
 
@@ -1369,10 +1454,13 @@ def test_scheduler_goes_to_an_epoch(tt, expect):
 
 
 def follows(tt, expect, make, want, why, lr=0.5, mistakes=()):
-    """The learning rates of a schedule, from t = 0 on."""
+    """The learning rates of a schedule, from t = 0 on.
+
+    make is handed `expect` as a helper is, so that the card of an error shows the call inside it.
+    """
     optimizer = tt.optim.SGD([leaf(tt, [1.5])], lr=lr)
     try:
-        scheduler, call = make(optimizer)
+        scheduler, call = make(optimizer, expect)
     except TypeError as error:
         if "NoneType" not in str(error):
             raise
@@ -1396,7 +1484,7 @@ def follows(tt, expect, make, want, why, lr=0.5, mistakes=()):
     ),
 )
 def test_lambda_multiplies_the_initial_rate(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         return tt.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 0.5**t), "LambdaLR(optimizer, lambda t: 0.5 ** t)"
 
     why = "initial lr times lr_lambda(t); a factor on the rate of now would pile up"
@@ -1410,7 +1498,7 @@ def test_lambda_multiplies_the_initial_rate(tt, expect):
 
 @exercise("LambdaLR.get_lr")
 def test_lambda_gets_t(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         return tt.optim.lr_scheduler.LambdaLR(optimizer, lambda t: (t + 1) / 4), "LambdaLR(optimizer, (t + 1) / 4)"
 
     follows(tt, expect, make, [0.2, 0.4, 0.6, 0.8], "lr_lambda is given t, which is last_epoch, from 0", lr=0.8)
@@ -1451,7 +1539,7 @@ def test_lambda_returns_one_rate_per_group(tt, expect):
     ),
 )
 def test_step_lr_goes_down_stairs(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         return tt.optim.lr_scheduler.StepLR(optimizer, 3, 0.5), "StepLR(optimizer, step_size=3, gamma=0.5)"
 
     why = "times gamma at t = 3, 6, ..., and only there; at t = 0 the rate is the initial one"
@@ -1466,7 +1554,7 @@ def test_step_lr_goes_down_stairs(tt, expect):
 
 @exercise("StepLR.get_lr")
 def test_step_lr_every_step(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         return tt.optim.lr_scheduler.StepLR(optimizer, 1), "StepLR(optimizer, step_size=1), gamma 0.1"
 
     follows(tt, expect, make, [5.0, 0.5, 0.05], "with step_size 1 at each t but 0", lr=5.0)
@@ -1515,7 +1603,7 @@ def test_step_lr_acts_beside_others(tt, expect):
     ),
 )
 def test_linear_warms_up(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         text = "LinearLR(optimizer, start_factor=0.25, total_iters=3)"
         return tt.optim.lr_scheduler.LinearLR(optimizer, 0.25, total_iters=3), text
 
@@ -1534,7 +1622,7 @@ def test_linear_warms_up(tt, expect):
 
 @exercise("LinearLR.get_lr")
 def test_linear_goes_down(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         text = "LinearLR(optimizer, start_factor=1, end_factor=0.5, total_iters=4)"
         return tt.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.5, 4), text
 
@@ -1544,7 +1632,7 @@ def test_linear_goes_down(tt, expect):
 
 @exercise("LinearLR.get_lr")
 def test_linear_down_to_nothing(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         text = "LinearLR(optimizer, start_factor=0.5, end_factor=0, total_iters=2)"
         return tt.optim.lr_scheduler.LinearLR(optimizer, 0.5, 0.0, 2), text
 
@@ -1599,7 +1687,7 @@ def cosine(lr, low, length, count):
     ),
 )
 def test_cosine_goes_down(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         return tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, 4), "CosineAnnealingLR(optimizer, T_max=4)"
 
     why = "lr (1 + cos(pi t / T_max)) / 2: slow at first, fast in the middle, slow at the end"
@@ -1614,7 +1702,7 @@ def test_cosine_goes_down(tt, expect):
 
 @exercise("CosineAnnealingLR.get_lr")
 def test_cosine_stops_at_eta_min(tt, expect):
-    def make(optimizer):
+    def make(optimizer, expect):
         text = "CosineAnnealingLR(optimizer, T_max=5, eta_min=0.2)"
         return tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5, 0.2), text
 
@@ -1626,7 +1714,7 @@ def test_cosine_stops_at_eta_min(tt, expect):
 def test_cosine_comes_up_again(tt, expect):
     for low in (0.0, 0.2):
 
-        def make(optimizer, low=low):
+        def make(optimizer, expect, low=low):
             text = f"CosineAnnealingLR(optimizer, T_max=3, eta_min={low})"
             return tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, 3, low), text
 
@@ -1652,7 +1740,9 @@ def test_cosine_acts_beside_others(tt, expect):
 def test_cosine_of_all_groups(tt, expect):
     optimizer = tt.optim.SGD([{"params": [leaf(tt, [1.5])]}, {"params": [leaf(tt, [2.5])], "lr": 3.0}], lr=1.0)
     scheduler = tt.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2, 0.5)
-    expect(rates(optimizer), "rates at t = 0").equals([1.0, 3.0], why="at t = 0 the rates are the initial ones")
+    expect(
+        rates(optimizer), "rates at t = 0 of CosineAnnealingLR(optimizer, T_max=2, eta_min=0.5), from 1 and 3"
+    ).equals([1.0, 3.0], why="at t = 0 the rates are the initial ones")
     optimizer.step()
     scheduler.step()
     expect([float(rate) for rate in rates(optimizer)], "rates at t = 1 of T_max=2, eta_min=0.5, from 1 and 3").equals(

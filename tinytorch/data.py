@@ -264,8 +264,9 @@ def default_collate(batch):
     """Join a list of samples into a batch: tensors, arrays and numbers into a tensor with a new first dimension.
 
     Floats give float64, ints int64, bools bool, NumPy's numbers keep their dtype; a list of strings stays itself.
-    Dicts are joined key by key, named tuples, tuples and lists entry by entry (the latter two into a list).
-    Raises RuntimeError for unequal shapes or lengths, TypeError for anything else.
+    Dicts are joined by the keys of the first, named tuples, tuples and lists entry by entry (the latter two into a
+    list). Raises RuntimeError for unequal shapes, and for tuples or lists of unequal length; KeyError when a dict
+    lacks a key of the first; TypeError naming the type for anything else.
 
     >>> tt.utils.data.default_collate([(1, {"a": 2.0}), (3, {"a": 4.0})])
     [tensor([1, 3]), {'a': tensor([2., 4.], dtype=torch.float64)}]

@@ -92,7 +92,7 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
-        """Return initial lr times lr_lambda(t)."""
+        """Return initial lr times f(t) for each group; the functions f are in self.lr_lambdas, one for each."""
         return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
 

@@ -110,8 +110,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group):
-        """Add a dict with "params" and settings; the defaults fill in what it lacks.
+        """Add a new dict with the "params" and settings of this one; the defaults fill in what it lacks.
 
+        param_group itself stays as it is (PyTorch fills it in and keeps it).
         Raises TypeError for what is not a tensor, ValueError for one that is no leaf or in a group already.
         """
         if not isinstance(param_group, dict):
@@ -212,8 +213,8 @@ class SGD(Optimizer):
     def direction(grad, buffer, first, momentum, dampening=0, nesterov=False, out=None):
         """Bring the array buffer, b, up to date in place, and return the direction of the step, which is b.
 
-        b = momentum b + (1 - dampening) grad; if first, b = grad. nesterov: the direction is grad + momentum b.
-        out: an array of that shape for intermediate results (None: make one). grad stays as it is.
+        b = momentum b + (1 - dampening) grad; if first, b = grad. nesterov: the direction is grad + momentum b,
+        in `out` if it was given, otherwise in a new array. out may take intermediate results. grad stays as it is.
         """
         if first:
             buffer[...] = grad
@@ -262,7 +263,10 @@ class Adam(Optimizer):
         super().__init__(params, _settings(locals()))
 
     def step_one(self, param, grad, state, group):
-        """Change param in place; state has "step", "exp_avg" (m), "exp_avg_sq" (v) and with amsgrad the largest v."""
+        """Change param in place; state has "step", "exp_avg" (m), "exp_avg_sq" (v) and with amsgrad the largest v.
+
+        The arrays come from `remembered`; `update` gets plain numbers, the step as state["step"].item().
+        """
         names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
         m, v, *largest = remembered(state, param, names)
         numbers = [state["step"].item(), float(group["lr"]), *map(float, group["betas"]), group["eps"]]

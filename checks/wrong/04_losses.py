@@ -87,6 +87,15 @@ def warns_without_shapes(input, target, name):
     return input - target
 
 
+@wrong("difference", says="although the result has the shape of the input")
+def looks_at_the_result(input, target, name):
+    floats(input.array, name)
+    d = input - target
+    if d.shape != input.shape:
+        warnings.warn(f"{tuple(input.shape)} {tuple(target.shape)}", stacklevel=3)
+    return d
+
+
 @wrong("difference", says="not a line inside the library")
 def points_inside(input, target, name):
     floats(input.array, name)
@@ -202,6 +211,15 @@ def multiplies_by_hand(input, target, reduction="mean", delta=1.0, weight=None):
     near = clamp(d, max=delta)
     losses = near * (d - near * 0.5)
     return reduce_losses(losses if weight is None else losses * weight, named_reduction(reduction))
+
+
+@wrong("huber_loss", says="ask named_reduction, which refuses a name")
+def huber_takes_any_name(input, target, reduction="mean", delta=1.0, weight=None):
+    if delta <= 0:
+        raise RuntimeError("delta")
+    d = abs(difference(input, target, "huber_loss"))
+    near = clamp(d, max=delta)
+    return reduce_losses(reduce_losses(near * (d - near * 0.5), "none", weight), reduction)
 
 
 # ClassLoss.pick
@@ -389,6 +407,41 @@ def none_is_flat(ctx, a, target, weight=None, ignore_index=-100, reduction="mean
         return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
 
 
+@wrong("ClassLoss.forward", says="0 * inf is nan")
+def zero_times_infinity(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+    check_target(a, target, weight)
+    rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
+    rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
+    t = target.reshape(-1)
+    keep = t != ignore_index
+    ctx.index = np.where(keep, t, 0)
+    wrong = ctx.index[(ctx.index < 0) | (ctx.index >= rows.shape[1])]
+    if wrong.size:
+        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+    ctx.weights = keep.astype(a.dtype) if weight is None else weight[ctx.index] * keep
+    losses = ctx.rows_loss(rows)
+    if reduction == "none":
+        return losses.reshape(target.shape)
+    with np.errstate(invalid="ignore"):
+        return losses.sum() / ctx.weights.sum() if reduction == "mean" else losses.sum()
+
+
+@wrong("ClassLoss.forward", says="the sum of a mask of bools is an int64")
+def divides_by_the_mask(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
+    check_target(a, target, weight)
+    rows = a if a.ndim < 3 else np.moveaxis(a, 1, -1)
+    rows = rows.reshape(target.size, a.shape[min(a.ndim - 1, 1)])
+    t = target.reshape(-1)
+    keep = t != ignore_index
+    ctx.index = np.where(keep, t, 0)
+    ctx.weights = keep.astype(a.dtype) if weight is None else weight[ctx.index] * keep
+    losses = ctx.rows_loss(rows)
+    if reduction == "none":
+        return losses.reshape(target.shape)
+    count = keep.sum() if weight is None else ctx.weights.sum()
+    return losses.sum() / count if reduction == "mean" else losses.sum()
+
+
 @wrong("ClassLoss.forward", says="or they widen the result")
 def weights_of_float64(ctx, a, target, weight=None, ignore_index=-100, reduction="mean"):
     check_target(a, target, weight)
@@ -484,7 +537,7 @@ def log_of_softmax(ctx, rows):
         return ctx.weights * -np.log(ctx.exp[ctx.pick(rows)] / ctx.total)
 
 
-@wrong("CrossEntropy.rows_loss", says="log(sum of e^a) - a[class]")
+@wrong("CrossEntropy.rows_loss", says="below was overwritten")
 def takes_the_class_too_late(ctx, rows):
     below = below_largest(floats(rows, "cross_entropy"), 1)
     ctx.exp = np.exp(below, out=below)
@@ -498,6 +551,15 @@ def mixes_two_scales(ctx, rows):
     ctx.exp = np.exp(below)
     ctx.total = ctx.exp.sum(axis=1)
     return ctx.weights * (np.log(ctx.total) - rows[ctx.pick(rows)])
+
+
+@wrong("CrossEntropy.rows_loss", says="one loss for each row, (5,)")
+def keeps_a_dimension(ctx, rows):
+    below = below_largest(floats(rows, "cross_entropy"), 1)
+    wanted = below[ctx.pick(rows)]
+    ctx.exp = np.exp(below, out=below)
+    ctx.total = ctx.exp.sum(axis=1, keepdims=True)
+    return ctx.weights * (np.log(ctx.total) - wanted)
 
 
 @wrong("CrossEntropy.rows_loss", says="module 06 makes the softmax of it")
@@ -549,6 +611,18 @@ def divides_by_rows(logs, target, weight, ignore_index, reduction, smoothing):
     losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     counts = (target != ignore_index).to(logs.dtype)
     spread = over_classes(logs, weight) * counts
+    if reduction != "none":
+        spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
+    return losses * (1 - smoothing) + spread * (smoothing / logs.shape[min(logs.ndim - 1, 1)])
+
+
+@wrong("smoothed_nll", says="0 * inf is nan")
+def multiplies_ignored_rows(logs, target, weight, ignore_index, reduction, smoothing):
+    losses = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    counts = (target != ignore_index).to(logs.dtype)
+    spread = over_classes(logs, weight) * counts
+    if reduction == "mean" and weight is not None:
+        counts = counts * weight[target * counts.to(target.dtype)]
     if reduction != "none":
         spread = spread.sum() / (counts.sum() if reduction == "mean" else 1)
     return losses * (1 - smoothing) + spread * (smoothing / logs.shape[min(logs.ndim - 1, 1)])
@@ -764,6 +838,14 @@ def forgets_the_noes(ctx, a, t):
 @wrong("BinaryCrossEntropy.forward", says="these are probably logits")
 def takes_anything(ctx, a, t):
     with np.errstate(all="ignore"):
+        return (t - 1) * np.maximum(np.log1p(-a), -100) - t * np.maximum(np.log(a), -100)
+
+
+@wrong("BinaryCrossEntropy.forward", says="nan is no probability")
+def asks_for_one_outside(ctx, a, t):
+    if ((a < 0) | (a > 1)).any():
+        raise RuntimeError("logits?")
+    with np.errstate(divide="ignore"):
         return (t - 1) * np.maximum(np.log1p(-a), -100) - t * np.maximum(np.log(a), -100)
 
 

@@ -361,6 +361,20 @@ def changes_the_callers_list(dataset, lengths, generator=None):
     return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths)]
 
 
+@wrong("random_split", says="`.tolist()` makes Python ints")
+def parts_hold_numpys_integers(dataset, lengths, generator=None):
+    total = len(dataset)
+    if math.isclose(sum(lengths), 1):
+        lengths = [math.floor(total * fraction) for fraction in lengths]
+        for i in range(total - sum(lengths)):
+            lengths[i % len(lengths)] += 1
+    if sum(lengths) != total:
+        raise ValueError("lengths do not add up")
+    order = _rng(generator).permutation(total)
+    ends = itertools.accumulate(lengths)
+    return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths)]
+
+
 @wrong("random_split", says="a part is a Subset")
 def returns_lists_of_samples(dataset, lengths, generator=None):
     total = len(dataset)
@@ -567,6 +581,18 @@ def fills_one_list_again(self):
         yield batch
 
 
+@wrong("BatchSampler.__iter__", says="begin a new list for each, instead of emptying one list")
+def empties_the_list_it_gave(self):
+    batch = []
+    for index in self.sampler:
+        batch.append(index)
+        if len(batch) == self.batch_size:
+            yield batch
+            batch.clear()
+    if batch and not self.drop_last:
+        yield batch
+
+
 @wrong("BatchSampler.__iter__", says="take batch_size indices for one batch, no more")
 def makes_a_list_first(self):
     indices = list(self.sampler)
@@ -672,6 +698,65 @@ def forgets_named_tuples(batch):
     if isinstance(first, Mapping):
         return {key: default_collate([sample[key] for sample in batch]) for key in first}
     return [default_collate(entries) for entries in zip(*batch)]
+
+
+@wrong("default_collate", says="`np.generic` is the class of all its single values")
+def numpys_numbers_only(batch):
+    first = batch[0]
+    if isinstance(first, (Tensor, np.ndarray)):
+        return Tensor(np.stack([sample.array if isinstance(sample, Tensor) else sample for sample in batch]))
+    if isinstance(first, (float, np.number)):
+        return Tensor(np.array(batch))
+    if isinstance(first, int):
+        return Tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+    if isinstance(first, Sequence):
+        joined = [default_collate(entries) for entries in zip(*batch)]
+        return type(first)(*joined) if hasattr(first, "_fields") else joined
+    raise TypeError(f"found {type(first)}")
+
+
+@wrong("default_collate", says="lacks a key of the first")
+def forgives_missing_keys(batch):
+    first = batch[0]
+    if isinstance(first, (Tensor, np.ndarray)):
+        return Tensor(np.stack([sample.array if isinstance(sample, Tensor) else sample for sample in batch]))
+    if isinstance(first, (float, np.generic)):
+        return Tensor(np.array(batch))
+    if isinstance(first, int):
+        return Tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return {key: default_collate([sample[key] for sample in batch if key in sample]) for key in first}
+    if isinstance(first, Sequence):
+        joined = [default_collate(entries) for entries in zip(*batch)]
+        return type(first)(*joined) if hasattr(first, "_fields") else joined
+    raise TypeError(f"found {type(first)}")
+
+
+@wrong("default_collate", says="the keys of the first sample decide")
+def dicts_of_one_length_only(batch):
+    first = batch[0]
+    if isinstance(first, (Tensor, np.ndarray)):
+        return Tensor(np.stack([sample.array if isinstance(sample, Tensor) else sample for sample in batch]))
+    if isinstance(first, (float, np.generic)):
+        return Tensor(np.array(batch))
+    if isinstance(first, int):
+        return Tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        if any(len(sample) != len(first) for sample in batch):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+    if isinstance(first, Sequence):
+        joined = [default_collate(entries) for entries in zip(*batch)]
+        return type(first)(*joined) if hasattr(first, "_fields") else joined
+    raise TypeError(f"found {type(first)}")
 
 
 # at_once
@@ -801,6 +886,17 @@ class Float64Means:
         return Tensor(array if image.array.dtype == np.float64 else array.astype(np.float32))
 
 
+@wrong("Normalize", says="means and stds in float64 make the result float64")
+class Float64MeansAsTheyAre:
+    def __init__(self, mean, std):
+        self.mean, self.std = (np.asarray(value).reshape(-1, 1, 1) for value in (mean, std))
+        if (self.std == 0).any():
+            raise ValueError("std is zero")
+
+    def __call__(self, image):
+        return Tensor((image.array - self.mean) / self.std)
+
+
 @wrong("Normalize", says="the next epoch normalizes it again")
 class InPlace:
     def __init__(self, mean, std):
@@ -906,6 +1002,11 @@ def crops_by_the_global_generator(self, image):
 @wrong("RandomHorizontalFlip.__call__", says="the rows stay where they are")
 def upside_down(self, image):
     return Tensor(image.array[..., ::-1, :].copy()) if _rng(self.generator).random() < self.p else image
+
+
+@wrong("RandomHorizontalFlip.__call__", says="a Tensor takes no negative ones")
+def reverses_the_tensor(self, image):
+    return image[..., ::-1] if _rng(self.generator).random() < self.p else image
 
 
 @wrong("RandomHorizontalFlip.__call__", says="all rows are reversed, or none")
@@ -1223,6 +1324,16 @@ def collates_single_samples(
 @wrong("DataLoader.__len__", says="the number of batches in one pass, not of samples")
 def counts_samples(self):
     return len(self.dataset)
+
+
+@wrong("DataLoader.__len__", says="7 = 3 * 2 + 1: the rest of 1 counts as a batch too")
+def forgets_the_rest(self):
+    return len(self.dataset) // self.batch_size
+
+
+@wrong("DataLoader.__len__", says="without batches every sample counts: ask the sampler")
+def only_the_batch_sampler(self):
+    return len(self.batch_sampler)
 
 
 @wrong("DataLoader.__len__", says="the sampler gives three indices")

@@ -113,6 +113,36 @@ def stores_empty_names(self, param_group):
     self.param_groups.append({**self.defaults, **param_group, "params": params, **named})
 
 
+@wrong("Optimizer.add_param_group", says="the caller's dict is not yours to fill in")
+def fills_the_callers_dict(self, param_group):
+    if not isinstance(param_group, dict):
+        raise TypeError("param_group must be a dict")
+    names, params = named_tensors(param_group["params"])
+    taken = {param for group in self.param_groups for param in group["params"]}
+    if taken & set(params):
+        raise ValueError("some parameters appear in more than one parameter group")
+    for name, value in self.defaults.items():
+        param_group.setdefault(name, value)
+    group = {**param_group, "params": params}
+    if names:
+        group["param_names"] = names
+    self.param_groups.append(group)
+
+
+@wrong("Optimizer.add_param_group", says="the caller's dict is not yours to fill in")
+def appends_the_callers_dict(self, param_group):
+    if not isinstance(param_group, dict):
+        raise TypeError("param_group must be a dict")
+    names, params = named_tensors(param_group["params"])
+    taken = {param for group in self.param_groups for param in group["params"]}
+    if taken & set(params):
+        raise ValueError("some parameters appear in more than one parameter group")
+    param_group.update({**self.defaults, **param_group, "params": params})
+    if names:
+        param_group["param_names"] = names
+    self.param_groups.append(param_group)
+
+
 # Optimizer.zero_grad
 
 
@@ -838,6 +868,23 @@ def ignores_nesterov_setting(self, param, grad, state, group):
         p -= np.multiply(g, lr, out=t)
 
 
+@wrong("SGD.step_one", says="one scratch array is used for two things")
+def one_scratch_for_decay_and_direction(self, param, grad, state, group):
+    lr, momentum, decay = float(group["lr"]), group["momentum"], group["weight_decay"]
+    first, buffers = "momentum_buffer" not in state, []
+    if momentum:
+        if first:
+            state["momentum_buffer"] = Tensor(np.zeros_like(param))
+        buffers = [state["momentum_buffer"].array]
+    for p, g, *buffer in blocks(param, grad, *buffers):
+        t, u = scratch(p)
+        if decay:
+            g = np.add(g, np.multiply(p, decay, out=t), out=t)
+        if buffer:
+            g = self.direction(g, buffer[0], first, momentum, group["dampening"], group["nesterov"], out=t)
+        p -= np.multiply(g, lr, out=u)
+
+
 # remembered
 
 
@@ -1154,6 +1201,31 @@ def all_arrays_always(self, param, grad, state, group):
         if group["centered"]:
             mean = rest[-1]
             mean += np.multiply(np.subtract(g, mean, out=t), 1 - alpha, out=t)
+            np.sqrt(np.subtract(v, np.multiply(mean, mean, out=t), out=t), out=t)
+        else:
+            np.sqrt(v, out=t)
+        t += group["eps"]
+        np.divide(g, t, out=t)
+        if momentum > 0:
+            rest[0] *= momentum
+            rest[0] += t
+            t[...] = rest[0]
+        p -= np.multiply(t, lr, out=t)
+
+
+@wrong("RMSprop.step_one", says="one scratch array is used for two things")
+def one_scratch_for_decay_and_root(self, param, grad, state, group):
+    lr, alpha, momentum, decay = float(group["lr"]), group["alpha"], group["momentum"], group["weight_decay"]
+    names = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * bool(group["centered"])]
+    for p, g, v, *rest in blocks(param, grad, *remembered(state, param, names)):
+        t, u = scratch(p)
+        if decay:
+            g = np.add(g, np.multiply(p, decay, out=t), out=t)
+        v *= alpha
+        v += np.multiply(np.multiply(g, g, out=u), 1 - alpha, out=u)
+        if group["centered"]:
+            mean = rest[-1]
+            mean += np.multiply(np.subtract(g, mean, out=u), 1 - alpha, out=u)
             np.sqrt(np.subtract(v, np.multiply(mean, mean, out=t), out=t), out=t)
         else:
             np.sqrt(v, out=t)
@@ -1508,6 +1580,52 @@ def new_arrays_in_adam(
     param -= lr * exp_avg / (1 - beta1**step) / root
 
 
+@wrong("Adam.update", says="one scratch array is used for two things")
+@staticmethod
+def one_scratch_for_decay_and_m(
+    param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
+):
+    size, root = lr / (1 - beta1**step), math.sqrt(1 - beta2**step)
+    for p, g, m, v, *top in blocks(param, grad, exp_avg, exp_avg_sq, *([] if largest is None else [largest])):
+        t, u = scratch(p)
+        if weight_decay and decoupled:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = np.add(g, np.multiply(p, weight_decay, out=t), out=t)
+        m += np.multiply(np.subtract(g, m, out=t), 1 - beta1, out=t)
+        v *= beta2
+        v += np.multiply(np.multiply(g, 1 - beta2, out=t), g, out=t)
+        if top:
+            v = np.maximum(top[0], v, out=top[0])
+        np.divide(np.sqrt(v, out=t), root, out=t)
+        t += eps
+        np.divide(m, t, out=t)
+        p -= np.multiply(t, size, out=t)
+
+
+@wrong("Adam.update", says="one scratch array is used for two things")
+@staticmethod
+def one_scratch_for_decay_and_m_squared_first(
+    param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, decoupled, largest=None
+):
+    size, root = lr / (1 - beta1**step), math.sqrt(1 - beta2**step)
+    for p, g, m, v, *top in blocks(param, grad, exp_avg, exp_avg_sq, *([] if largest is None else [largest])):
+        t, u = scratch(p)
+        if weight_decay and decoupled:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = np.add(g, np.multiply(p, weight_decay, out=t), out=t)
+        m += np.multiply(np.subtract(g, m, out=t), 1 - beta1, out=t)
+        v *= beta2
+        v += np.multiply(np.multiply(g, g, out=t), 1 - beta2, out=t)
+        if top:
+            v = np.maximum(top[0], v, out=top[0])
+        np.divide(np.sqrt(v, out=t), root, out=t)
+        t += eps
+        np.divide(m, t, out=t)
+        p -= np.multiply(t, size, out=t)
+
+
 # Adam.step_one
 
 
@@ -1579,6 +1697,25 @@ def moments_swapped(self, param, grad, state, group):
     names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
     v, m, *largest = remembered(state, param, names)
     numbers = [state["step"].item(), float(group["lr"]), *map(float, group["betas"]), group["eps"]]
+    decay = [group["weight_decay"], group["decoupled_weight_decay"]]
+    self.update(param, grad, m, v, *numbers, *decay, *largest)
+
+
+@wrong("Adam.step_one", says="`state['step']` is a Tensor")
+def step_as_a_tensor(self, param, grad, state, group):
+    names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
+    m, v, *largest = remembered(state, param, names)
+    numbers = [state["step"], group["lr"], *group["betas"], group["eps"]]
+    decay = [group["weight_decay"], group["decoupled_weight_decay"]]
+    self.update(param, grad, m, v, *numbers, *decay, *largest)
+
+
+@wrong("Adam.step_one", says="hand those over")
+def hands_over_the_tensors(self, param, grad, state, group):
+    names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
+    remembered(state, param, names)
+    m, v, *largest = [state[name] for name in names]
+    numbers = [state["step"].item(), group["lr"], *group["betas"], group["eps"]]
     decay = [group["weight_decay"], group["decoupled_weight_decay"]]
     self.update(param, grad, m, v, *numbers, *decay, *largest)
 
