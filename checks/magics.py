@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 _FILES = str(Path(__file__).parent)
+RUN_CODE = {"measure", "milestone"}  # magics that run the student's code as a cell does, with a cell's recursion
 
 
 def load(shell: Any) -> None:
@@ -61,7 +62,8 @@ def _explained(magic: Callable[..., None]) -> Callable[..., None]:
             self.show(_not_started(self.problem))
             return
         try:
-            with warnings.catch_warnings():
+            room = 0 if magic.__name__ in RUN_CODE else self.recursion
+            with warnings.catch_warnings(), limits.deep(room):
                 warnings.simplefilter("ignore", SyntaxWarning)  # we parse a cell several times
                 magic(self, *arguments)
         except Exception as error:

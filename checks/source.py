@@ -7,7 +7,6 @@ An exercise is named by its qualified name in a file of the package: `broadcast_
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import io
 import re
@@ -322,11 +321,23 @@ def _header(node: Definition) -> str:
 
 def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Parameter list without annotations: those are the student's own affair."""
-    arguments = copy.deepcopy(node.args)
-    for argument in ast.walk(arguments):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    return ast.unparse(arguments)
+    given = node.args
+
+    def plain(arguments: list[ast.arg]) -> list[ast.arg]:
+        return [ast.arg(argument.arg) for argument in arguments]
+
+    # Never a deep copy of a tree: libraries hang a `parent` on nodes that all trees share, such as `Load`.
+    return ast.unparse(
+        ast.arguments(
+            posonlyargs=plain(given.posonlyargs),
+            args=plain(given.args),
+            vararg=given.vararg and ast.arg(given.vararg.arg),
+            kwonlyargs=plain(given.kwonlyargs),
+            kw_defaults=given.kw_defaults,
+            kwarg=given.kwarg and ast.arg(given.kwarg.arg),
+            defaults=given.defaults,
+        )
+    )
 
 
 def _times(n: int) -> str:
@@ -349,9 +360,9 @@ def _compare_headers(mine: Definition, theirs: Definition) -> None:
                 _compare_headers(node, methods[node.name])
 
 
-def _without_docstrings(body: list[ast.stmt]) -> str:
+def _without_docstrings(text: str) -> str:
     """Definitions as text that ignores docstrings, comments, layout and annotations of parameters."""
-    module = ast.Module(copy.deepcopy(body), [])
+    module = ast.parse(text)  # not the shared tree of `parsed`: this one is changed
     for node in ast.walk(module):
         if isinstance(node, Definition) and (doc := _docstring(node)):
             node.body.remove(doc)
@@ -360,10 +371,9 @@ def _without_docstrings(body: list[ast.stmt]) -> str:
 
 def is_stub(answer: str, given: str) -> bool:
     """Is `answer` still the exercise as it was given: the same code, or only `pass`, `...` or a docstring?"""
-    mine, theirs = parsed(answer).body, parsed(given).body
-    if _without_docstrings(mine) == _without_docstrings(theirs):
+    if _without_docstrings(answer) == _without_docstrings(given):
         return True
-    functions = [f for node in mine if isinstance(node, Definition) for f in _functions(node)]
+    functions = [f for node in parsed(answer).body if isinstance(node, Definition) for f in _functions(node)]
     return bool(functions) and all(_is_empty(function) for function in functions)
 
 

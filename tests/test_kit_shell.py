@@ -270,6 +270,27 @@ def test_without_solutions_the_course_says_so(notebook, monkeypatch):
     assert asked == ["http://127.0.0.1/x/solutions/01_tensor.json"]
 
 
+def test_an_answer_of_deep_expressions_is_read_with_the_recursion_of_the_page(notebook, monkeypatch):
+    """A cell in the page gets 400 levels; reading its syntax tree may take more, and measured code never does."""
+    notebook.exercise("Tensor.__init__")
+    limits_seen = []
+    monkeypatch.setattr(magics.limits, "shallow", lambda levels: sys.getrecursionlimit())
+    monkeypatch.setattr(magics.limits, "CELL_LEVELS", 0)
+    deep = magics.limits.deep
+
+    def watched(levels):
+        limits_seen.append(levels)
+        return deep(levels)
+
+    monkeypatch.setattr(magics.limits, "deep", watched)
+    nested = "not " * 60 + "a is None"
+    assert notebook.exercise(
+        "add", f"def add(a, b):\n    if {nested}:\n        return a\n    return Tensor(a.array + b.array)\n"
+    )
+    notebook.run("%%measure\n1 + 1")
+    assert limits_seen == [sys.getrecursionlimit(), 0]
+
+
 # Filling in, and milestones.
 
 

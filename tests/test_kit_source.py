@@ -210,3 +210,19 @@ def test_a_wrong_answer_loses_its_mark_and_takes_the_exercises_name():
     assert source.wrong_answer("@checks.wrong('Box', says='')\nclass Bad(object):\n    pass\n", "Box").startswith(
         "class Box("
     )
+
+
+def test_nodes_that_all_trees_share_do_not_lead_into_other_trees():
+    """IPython's tracebacks note a parent on every node of a tree, also on those of which Python has only one."""
+    large = ast.parse("x = " + "not " * 300 + "a")  # deeper than a copy could go
+    for node in ast.walk(large):
+        for child in ast.iter_child_nodes(node):
+            child.parent = node
+    try:
+        given = "def f(a, *b, c: int = -1, **d):\n    raise NotImplementedError('x')\n"
+        answer = "def f(a, *b, c=-1, **d):\n    if not a:\n        return 1\n    return 2\n"
+        assert source.read_answer(answer, "f", given) == answer
+        assert not source.is_stub(answer, given) and source.is_stub(given, given)
+    finally:
+        for node in ast.walk(large):
+            vars(node).pop("parent", None)
