@@ -16,6 +16,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
 # Colours and greys with a contrast of at least 3 on white and on black; the background is the page's.
 PALETTE = ["#3b82c4", "#c2702b", "#1c9550", "#8e6bbf", "#b8860b", "#808080"]
+MOST_POINTS = 40  # on one line: with more, the points hide the line
 _INK = "#808080"
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
@@ -89,11 +90,15 @@ def line(
     color: str | None = None,
     log: bool | str = False,
 ) -> Chart:
-    """A line with points of `y` over the number `x`; `log` is False, True (both axes), "x" or "y".
+    """A line of `y` over the number `x`, with a point for each row unless there are very many.
+
+    log: False, True (both axes), "x" or "y".
 
     Lines of several `color` values differ in colour and in dash, so that colour is not needed.
     """
-    mark = {"type": "line", "point": {"size": 60}, "color": PALETTE[0], "tooltip": True}
+    lines = len({row.get(color) for row in rows}) if color else 1
+    point = {"size": 60} if len(rows) <= MOST_POINTS * lines else False
+    mark = {"type": "line", "point": point, "color": PALETTE[0], "tooltip": True}
     encoding = {
         "x": _quantity(x, log in (True, "x")),
         "y": _quantity(y, log in (True, "y")),

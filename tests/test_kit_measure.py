@@ -199,3 +199,9 @@ def test_a_line_over_whole_numbers_has_no_half_ones_on_its_axis():
     assert spec["encoding"]["x"]["axis"]["tickMinStep"] == 1
     spec = chart.line([{"x": 0.5, "y": 2.0}, {"x": 2, "y": 1.0}], "x", "y", "t", "alt").spec
     assert "axis" not in spec["encoding"]["x"]
+
+
+def test_a_line_of_very_many_rows_has_no_points():
+    few, many = ([{"step": i, "loss": 1.0, "run": r} for r in "ab" for i in range(n)] for n in (40, 41))
+    assert chart.line(few, "step", "loss", "Loss", "flat", "run").spec["mark"]["point"]
+    assert chart.line(many, "step", "loss", "Loss", "flat", "run").spec["mark"]["point"] is False
