@@ -7,6 +7,7 @@ literals, or differences (f(x + eps) - f(x - eps)) / (2 eps) of the library's ow
 
 import functools
 import gc
+import math
 import sys
 import weakref
 
@@ -52,38 +53,49 @@ def back(call, out, gradient=None, why="", **options):
         raise CheckFailed(call, "gradients", f"{type(error).__name__}: {error}", "", why) from error
 
 
-def gives(tt, expect, call, function, arrays, g, wanted, why, dtype="float32"):
-    """The gradients of function(*arrays), started with g, must be `wanted`."""
+def gives(tt, expect, call, function, arrays, g, wanted, why, dtype="float32", known=(), broken=""):
+    """The gradients of function(*arrays), started with g, must be `wanted`.
+
+    why: the rule to derive, not the formula. known: pairs (words, the gradient that a well-known mistake gives);
+    broken: the why when backward raises or returns a wrong shape.
+    """
     leaves = [leaf(tt, array, dtype) for array in arrays]
-    back(call, function(*leaves), tt.tensor(np.array(g, dtype)), why)
+    back(call, function(*leaves), tt.tensor(np.array(g, dtype)), broken or why)
     wanted = [np.array(want, dtype) for want in wanted]
     for i, (x, want) in enumerate(zip(leaves, wanted, strict=True)):
-        compare(expect, x, f"gradient of {'abcdef'[i]} in {call}", want, wanted, g, why)
+        compare(expect, x, f"gradient of {'abcdef'[i]} in {call}", want, wanted, g, why, known)
 
 
-def compare(expect, x, name, want, wanted, g, why, **tolerance):
+def compare(expect, x, name, want, wanted, g, why, known=(), **tolerance):
     """x.grad must be want; where it is a well-known other thing, the message says which."""
     if x.grad is None:
         raise CheckFailed(name, f"{want.tolist()}", "None: no gradient arrived", "", why)
-    told = mistake(x.grad.detach().numpy(), want, wanted, np.asarray(g, want.dtype))
+    told = mistake(x.grad.detach().numpy(), want, wanted, np.asarray(g, want.dtype), known)
     expect(x.grad, name).equals(want, why=f"{told}; {why}" if told else why, **tolerance)
 
 
-def mistake(got, want, wanted, g):
+def mistake(got, want, wanted, g, known=()):
     """Words for what is wrong with a gradient, as far as numbers can tell; "" when they cannot."""
 
     def is_(other):
-        return got.shape == other.shape and np.allclose(got, other, 1e-4, 1e-6)
+        return got.shape == np.shape(other) and np.allclose(got, other, 1e-4, 1e-6)
 
     if got.shape != want.shape or not np.isfinite(got).all() or not np.isfinite(want).all() or is_(want):
         return ""
     with np.errstate(all="ignore"):
+        for words, other in known:
+            if is_(other):
+                return words
+        if not got.any():
+            return "nothing but zeros arrived"
         if is_(-want):
             return "the sign is the wrong way round"
         if any(is_(other) for other in wanted if other is not want):
             return "this is the gradient of the other input"
-        if g.shape == want.shape and g.all() and is_(want / g):
+        if (g.shape == want.shape or g.size == 1) and g.all() and is_(want / g):
             return "g is missing: the slope must be multiplied by it"
+        if g.shape == want.shape and g.all() and is_(want / g + g):
+            return "g was added to the slope, which must be multiplied by it"
         if is_(g):
             return "g went through as it is: the slope is missing"
         if want.any() and is_(want * (factor := np.median(got[want != 0] / want[want != 0]))):
@@ -104,8 +116,11 @@ def slopes(tt, function, arrays, place, g):
     return found
 
 
-def differs(name, call, function, *arrays, points=1):
-    """A check: the gradients agree with differences of the forward, at every element, in float64."""
+def differs(name, call, function, *arrays, points=1, known=None):
+    """A check: the gradients agree with differences of the forward, at every element, in float64.
+
+    known: from g and the arrays, the pairs that `gives` takes.
+    """
 
     @exercise(name, points=points)
     def check(tt, expect):
@@ -117,7 +132,8 @@ def differs(name, call, function, *arrays, points=1):
         wanted = [slopes(tt, function(tt), arrays, i, g) for i in range(len(leaves))]
         for i, (x, want) in enumerate(zip(leaves, wanted, strict=True)):
             name = f"gradient of {'abcdef'[i]} in {call}"
-            compare(expect, x, name, want, wanted, g, why, rtol=1e-4, atol=1e-6)
+            found = known(g, *arrays) if known else ()
+            compare(expect, x, name, want, wanted, g, why, found, rtol=1e-4, atol=1e-6)
 
     return check
 
@@ -593,24 +609,24 @@ def test_walk_fits_gradients_into_shape(tt, expect):
     "Add.backward",
     hints=(
         "If a grows by a little, by how much does a + b grow?",
-        "By the same. So each input gets g as it is, and there are two inputs.",
-        "Return a pair; the engine sums what was broadcast.",
+        "Neither input has more influence than the other, and a sum divides nothing among its inputs.",
+        "Each gets g as it is: return a pair. The engine sums what was broadcast.",
     ),
 )
 def test_add_passes_g_on(tt, expect):
-    why = "a + b grows as a does and as b does: both get g"
+    why = "nudge one input alone: by how much does a + b grow? That slope, for each of the two, times g"
     gives(tt, expect, "a + b", lambda a, b: a + b, (A, B), G, (G, G), why)
 
 
 @exercise("Add.backward")
 def test_add_broadcasts(tt, expect):
-    why = "b was stretched over the rows; the engine sums its gradient, so backward returns g for it, too"
+    why = "b was stretched over the rows; the engine sums its gradient, so backward need not undo that"
     gives(tt, expect, "a + b, shapes (2, 3) and (3,)", lambda a, b: a + b, (A, B[0]), G, (G, G.sum(0)), why)
 
 
 @exercise("Add.backward")
 def test_add_shared(tt, expect):
-    why = "a stands on both sides and gets a gradient from each: 2 g"
+    why = "a stands on both sides and gets a gradient from each, which the engine adds up"
     gives(tt, expect, "a + a", lambda a: a + a, (A,), G, (2 * G,), why)
 
 
@@ -625,24 +641,24 @@ test_add_differences = differs("Add.backward", "a + b + a", lambda tt: lambda a,
     "Sub.backward",
     hints=(
         "As for Add. What is different for b?",
-        "If b grows, a - b shrinks by as much: the second gradient changes its sign.",
+        "If b grows, a - b shrinks by as much: the second gradient is g with its sign changed.",
     ),
 )
 def test_sub_values(tt, expect):
-    why = "a - b grows with a and shrinks with b: g and -g"
+    why = "nudge each input alone: does a - b grow or shrink, and by how much?"
     gives(tt, expect, "a - b", lambda a, b: a - b, (A, B), G, (G, -G), why)
 
 
 @exercise("Sub.backward")
 def test_sub_reflected(tt, expect):
-    why = "in 1 - a the tensor is the second operand: -g"
+    why = "in 1 - a the tensor is the second operand: does 1 - a grow when a does?"
     gives(tt, expect, "1 - a", lambda a: 1 - a, (A,), G, (-G,), why)
 
 
 @exercise("Sub.backward")
 def test_sub_of_itself(tt, expect):
-    why = "a - a is always 0, so a has no influence: g and -g add up to 0"
-    gives(tt, expect, "a - a", lambda a: a - a, (A,), G, (0 * G,), why)
+    why = "a - a is always 0, so a has no influence: its two gradients must cancel"
+    gives(tt, expect, "a - a", lambda a: a - a, (A,), G, (np.zeros_like(G),), why)
 
 
 test_sub_hands_off = hands_off("Sub.backward", "a - b", lambda tt: lambda a, b: a - b, A, B[0])
@@ -656,7 +672,7 @@ test_sub_hands_off = hands_off("Sub.backward", "a - b", lambda tt: lambda a, b: 
     hints=("-a is 0 - a: you have this already.", "One input, so one gradient: the second one of Sub."),
 )
 def test_neg_values(tt, expect):
-    gives(tt, expect, "-a", lambda a: -a, (A,), G, (-G,), "-a falls as a grows: -g")
+    gives(tt, expect, "-a", lambda a: -a, (A,), G, (-G,), "-a falls as a grows, and by as much")
 
 
 @exercise("Neg.backward")
@@ -673,8 +689,8 @@ def test_neg_and_itself(tt, expect):
         lambda a: a + (-a),
         (A,),
         G,
-        (0 * G,),
-        "a + (-a) is 0 for any a: g and -g add up to 0; g changed in place reaches the other operand, too",
+        (np.zeros_like(G),),
+        "a + (-a) is 0 for any a, so its two gradients cancel; g changed in place reaches the other operand, too",
     )
 
 
@@ -693,13 +709,13 @@ test_neg_hands_off = hands_off("Neg.backward", "-a", lambda tt: lambda a: -a, A)
     ),
 )
 def test_mul_values(tt, expect):
-    why = "each input's gradient is g times the other input"
+    why = "think of the rectangle: make one side longer by a little, and see how long the new strip is"
     gives(tt, expect, "a * b", lambda a, b: a * b, (A, B), G, (G * B, G * A), why)
 
 
 @exercise("Mul.backward")
 def test_mul_square(tt, expect):
-    why = "a * a: a is both inputs, and the two gradients add up to 2 a g"
+    why = "a * a: a is both inputs, and the engine adds up its two gradients"
     gives(tt, expect, "a * a", lambda a: a * a, (A,), G, (2 * A * G,), why)
 
 
@@ -723,25 +739,30 @@ test_mul_differences = differs("Mul.backward", "a * b * a", lambda tt: lambda a,
     points=2,
     hints=(
         "For a it is a multiplication by 1 / b. For b: what is the slope of 1 / b?",
-        "d(a / b)/db = -a / b^2. Mind the sign and the square.",
+        "Write a / b as a * b^-1 and take the slope of b^-1, -1 * b^-2. Mind the sign and the square.",
         "The gradients are g / b, and -g times a / b, divided by b once more.",
     ),
 )
 def test_div_values(tt, expect):
-    why = "dL/da = g / b and dL/db = -g * a / b^2"
-    gives(tt, expect, "a / b", lambda a, b: a / b, (A, B), G, (G / B, -G * A / B**2), why)
+    why = "derive it from a * b^-1: the slope of a product for a, and that of b^-1 for b"
+    known = (
+        ("this is the slope of a product: in a quotient, a large b makes every nudge of a smaller", G * B),
+        ("b is missing below the line: the slope of b^-1 has a square in it", -G * A / B),
+        ("the numerator is missing: a nudge of b counts a times", -G / B**2),
+    )
+    gives(tt, expect, "a / b", lambda a, b: a / b, (A, B), G, (G / B, -G * A / B**2), why, known=known)
 
 
 @exercise("Div.backward")
 def test_div_reflected(tt, expect):
-    why = "2 / a: the number is the numerator, the slope is -2 / a^2"
+    why = "2 / a: the number is the first input, and the tensor the second"
     gives(tt, expect, "2 / a", lambda a: 2 / a, (A,), G, (-2 * G / A**2,), why)
 
 
 @exercise("Div.backward")
 def test_div_by_itself(tt, expect):
-    why = "a / a is always 1: both gradients together are 0"
-    gives(tt, expect, "a / a", lambda a: a / a, (A,), G, (0 * G,), why)
+    why = "a / a is always 1: its two gradients must cancel"
+    gives(tt, expect, "a / a", lambda a: a / a, (A,), G, (np.zeros_like(G),), why)
 
 
 test_div_hands_off = hands_off("Div.backward", "a / b", lambda tt: lambda a, b: a / b, A, B)
@@ -756,18 +777,29 @@ test_div_differences = differs("Div.backward", "a / b", lambda tt: lambda a, b: 
     points=2,
     hints=(
         "Two different rules: for the base a power rule, for the exponent an exponential one.",
-        "dL/da = g b a^(b-1), dL/db = g a^b log(a). Leave out what `ctx.needs_input_grad` does not want.",
+        "The text has both slopes. Each is worked out only if `ctx.needs_input_grad` asks for it; else it is None.",
         "Where b is 0 the output is 1 whatever a is: 0, even where a^(b-1) is infinite. Where a is 0 and b >= 0, "
         "the gradient of b is 0 although log(0) is not.",
-        "`np.where(np.equal(b, 0), 0, ...)` for the base. `as_float(np.asarray(a))` makes floats of an int base.",
+        "dL/da = g b a^(b-1) and dL/db = g a^b log(a), the first inside `np.where(np.equal(b, 0), 0, ...)`. "
+        "`as_float(np.asarray(a))` makes floats of an int base.",
     ),
 )
 def test_pow_values(tt, expect):
-    why = "dL/da = g * b * a ** (b - 1)"
-    gives(tt, expect, "a ** 3", lambda a: a**3, (A,), G, (3 * G * A**2,), why)
-    why = "dL/db = g * a ** b * log(a)"
-    want = (G * B * POSITIVE ** (B - 1), G * POSITIVE**B * np.log(POSITIVE))
-    gives(tt, expect, "a ** b", lambda a, b: a**b, (POSITIVE, B), G, want, why, "float64")
+    why = "the power rule gives the slope in the base: how does it change the exponent, and where does b go?"
+    known = (
+        ("the exponent must be lowered by 1", 3 * G * A**3),
+        ("the exponent is missing as a factor", G * A**2),
+        ("the exponent is missing as a factor, and must be lowered by 1", G * A**3),
+    )
+    gives(tt, expect, "a ** 3", lambda a: a**3, (A,), G, (3 * G * A**2,), why, known=known)
+    why = "in the exponent another rule holds: a ** b is an exponential function of b, as e^(b log a)"
+    raised = POSITIVE**B
+    want = (G * B * POSITIVE ** (B - 1), G * raised * np.log(POSITIVE))
+    known = (
+        ("this is the slope of e^b: another base brings a factor with it", G * raised),
+        ("the power itself is missing: an exponential is its own slope, times a factor", G * np.log(POSITIVE)),
+    )
+    gives(tt, expect, "a ** b", lambda a, b: a**b, (POSITIVE, B), G, want, why, "float64", known)
 
 
 @exercise("Pow.backward")
@@ -777,6 +809,18 @@ def test_pow_only_what_is_wanted(tt, expect):
     why = "2 ** a: the base is a number, the exponent gets the gradient"
     want = (f32([1.0, 5.0]) * f32([8.0, 0.25]) * np.log(2),)
     gives(tt, expect, "2 ** a", lambda a: 2**a, ([3.0, -2.0],), [1.0, 5.0], want, why)
+
+
+@exercise("Pow.backward", torch=False)
+def test_pow_computes_nothing_for_nobody(tt, expect):
+    x, g = leaf(tt, [3.0, 2.0]), f32([1.0, 5.0])
+    why = "nobody asked: see ctx.needs_input_grad, and return None there, not a logarithm that is thrown away"
+    for call, out, place in (("x ** 2", x**2, 1), ("2 ** x", 2**x, 0)):
+        got = out.grad_fn.backward(g)
+        expect(got, f"backward(g) of the node of {call}").is_instance(tuple, why="one place for each of two inputs")
+        expect(len(got), f"number of gradients of {call}").equals(2, why="one place for each of two inputs")
+        which = "exponent" if place else "base"
+        expect(got[place] is None, f"is the gradient of the {which} of {call}, a number, None").equals(True, why=why)
 
 
 @exercise("Pow.backward")
@@ -814,8 +858,13 @@ test_pow_differences = differs(
     ),
 )
 def test_exp_values(tt, expect):
-    why = "the slope of e^a is e^a, which is ctx.output"
-    gives(tt, expect, "a.exp()", lambda a: a.exp(), (A,), G, (G * np.exp(A),), why)
+    why = "the exponential is its own slope, and forward has worked it out already"
+    known = (
+        ("this is the exponential of g: that of a is wanted", G * np.exp(G)),
+        ("the exponent was lowered, as for a power of a: here a itself is the exponent", G * np.exp(A - 1)),
+        ("g was passed on times a: that is not what forward returned", G * A),
+    )
+    gives(tt, expect, "a.exp()", lambda a: a.exp(), (A,), G, (G * np.exp(A),), why, known=known)
 
 
 @exercise("Exp.backward", torch=False)
@@ -823,7 +872,7 @@ def test_exp_keeps_its_output_only(tt, expect):
     node = leaf(tt, A).exp().grad_fn
     g = f32(G)
     got = node.backward(g)
-    why = "e^a was computed once, in forward: multiply by ctx.output"
+    why = "e^a was computed once, in forward, and is kept in ctx.output"
     expect(np.asarray(got), "backward(g) of the node of a.exp()").equals(g * np.exp(f32(A)), why=why)
 
 
@@ -842,8 +891,13 @@ test_exp_differences = differs("Exp.backward", "(a * a).exp()", lambda tt: lambd
     ),
 )
 def test_log_values(tt, expect):
-    why = "the slope of log(a) is 1 / a"
-    gives(tt, expect, "a.log()", lambda a: a.log(), (POSITIVE,), G, (G / POSITIVE,), why)
+    why = "the curve of the logarithm: is it steep or flat for a large a, and how steep at 1?"
+    known = (
+        ("this grows with a, where the curve becomes flatter", G * POSITIVE),
+        ("this is upside down: g must stand above the line", POSITIVE / G),
+        ("this is g times the logarithm itself, not times its slope", G * np.log(POSITIVE)),
+    )
+    gives(tt, expect, "a.log()", lambda a: a.log(), (POSITIVE,), G, (G / POSITIVE,), why, known=known)
 
 
 @exercise("Log.backward")
@@ -866,16 +920,17 @@ test_log_differences = differs(
     points=3,
     hints=(
         "Let the shapes decide: g is (n, m). What can you multiply it by to get (n, k)? And (k, m)?",
-        "g @ b.T and a.T @ g. With batches, only the last two dimensions are exchanged: `x.swapaxes(-1, -2)`.",
+        "One of the factors is g, the other is the other input, transposed, on the side where the sizes meet. With "
+        "batches, only the last two dimensions are exchanged: `x.swapaxes(-1, -2)`.",
         "A vector is a table that lost a dimension: give a and b the missing one, and g too (where b was a vector, "
         "g gets one at the end; where a was, one before the last). Take it out of the result again.",
         "`g[..., None]` and `g[..., None, :]` add dimensions; `np.atleast_2d(a)`, `b[:, None]`; `gb[..., 0]` takes "
-        "one out. Leave out what `ctx.needs_input_grad` does not want; the engine sums over batches.",
+        "one out. For tables g @ b.T and a.T @ g; leave out what `ctx.needs_input_grad` does not want.",
     ),
 )
 def test_matmul_matrices(tt, expect):
     a, b, g = A, CUBE[0], spread((2, 5))
-    why = "dL/da = g @ b.T is (2, 5) @ (5, 3), dL/db = a.T @ g is (3, 2) @ (2, 5)"
+    why = "let the shapes lead: g is (2, 5). By what, and on which side, is it multiplied to give (2, 3)? And (3, 5)?"
     gives(tt, expect, "a @ b, shapes (2, 3) and (3, 5)", lambda a, b: a @ b, (a, b), g, (g @ b.T, a.T @ g), why)
 
 
@@ -891,7 +946,7 @@ def test_matmul_vectors(tt, expect):
     gives(
         tt, expect, "a @ b, shapes (3,) and (3, 5)", lambda a, b: a @ b, (A[0], b), g, (b @ g, np.outer(A[0], g)), why
     )
-    why = "two vectors give one number: each gets g times the other"
+    why = "two vectors give one number, a row times a column: g has lost both dimensions"
     gives(tt, expect, "a @ b, shapes (3,) and (3,)", lambda a, b: a @ b, (A[0], B[0]), 2.0, (2 * B[0], 2 * A[0]), why)
 
 
@@ -925,27 +980,42 @@ test_matmul_differences = differs(
 # Sum, Mean, Max
 
 
-def check_reduction(tt, expect, name, scale):
-    def run(call, function, g, want, why):
-        gives(tt, expect, call, function, (CUBE,), g, (np.broadcast_to(want, CUBE.shape),), why)
+def check_reduction(tt, expect, name):
+    mean = name == "mean"
 
-    why = "every element had the same share in the sum" if scale == 1 else "every element had a share of 1 / count"
-    run(f"a.{name}(), shape (2, 3, 5)", lambda a: getattr(a, name)(), 3.0, 3.0 / (30 if scale != 1 else 1), why)
-    g = spread((2, 5))
-    why = "the reduced dimension must be put back with size 1 before g is stretched along it"
+    def run(call, function, g, count, why):
+        g = np.asarray(g)
+        share = np.broadcast_to(g, CUBE.shape)
+        known = ()
+        if mean:
+            known = (
+                ("this is the gradient of a sum: a mean divides it", share),
+                ("this is divided by all 30 elements, where fewer went into each mean", share / 30),
+                ("this is divided by the number of results, not by what went into each of them", share / g.size),
+            )
+        wanted = (share / count if mean else share,)
+        start = g.reshape(()) if g.size == 1 else g[:, 0] if "dim=1" in call else g
+        gives(tt, expect, call, function, (CUBE,), start, wanted, why, known=known)
+
+    why = "nudge one element: how far does the mean of 30 move?" if mean else "nudge one element: the sum moves as far"
+    run(f"a.{name}(), shape (2, 3, 5)", lambda a: getattr(a, name)(), [[[3.0]]], 30, why)
+    put_back = "the reduced dimension must be put back with size 1 before g is stretched along it"
+    why = f"{put_back}; 3 elements went into each mean" if mean else put_back
     call = f"a.{name}(dim=1), shape (2, 3, 5)"
-    run(call, lambda a: getattr(a, name)(dim=1), g, g[:, None] / (3 if scale != 1 else 1), why)
-    g = spread((2, 3, 1))
+    run(call, lambda a: getattr(a, name)(dim=1), spread((2, 5))[:, None], 3, why)
     why = "with keepdim=True g has that dimension already"
     call = f"a.{name}(dim=2, keepdim=True), shape (2, 3, 5)"
-    run(call, lambda a: getattr(a, name)(dim=2, keepdim=True), g, g / (5 if scale != 1 else 1), why)
+    run(call, lambda a: getattr(a, name)(dim=2, keepdim=True), spread((2, 3, 1)), 5, why)
 
 
-def check_reduction_of_two(tt, expect, name, scale):
-    g = spread((3,))
-    want = np.broadcast_to(g[None, :, None] / (10 if scale != 1 else 1), CUBE.shape)
-    why = "two dimensions were reduced: 2 * 5 elements for each result"
-    gives(tt, expect, f"a.{name}(dim=(0, 2))", lambda a: getattr(a, name)(dim=(0, 2)), (CUBE,), g, (want,), why)
+def check_reduction_of_two(tt, expect, name):
+    share = np.broadcast_to(spread((3,))[None, :, None], CUBE.shape)
+    mean = name == "mean"
+    why = "two dimensions were reduced: 2 * 5 elements went into each result"
+    known = (("this is divided by all 30 elements, where 10 went into each mean", share / 30),) if mean else ()
+    want = share / 10 if mean else share
+    call = f"a.{name}(dim=(0, 2))"
+    gives(tt, expect, call, lambda a: getattr(a, name)(dim=(0, 2)), (CUBE,), spread((3,)), (want,), why, known=known)
 
 
 @exercise(
@@ -957,12 +1027,12 @@ def check_reduction_of_two(tt, expect, name, scale):
     ),
 )
 def test_sum_stretches(tt, expect):
-    check_reduction(tt, expect, "sum", 1)
+    check_reduction(tt, expect, "sum")
 
 
 @exercise("Sum.backward")
 def test_sum_of_two_dims(tt, expect):
-    check_reduction_of_two(tt, expect, "sum", 1)
+    check_reduction_of_two(tt, expect, "sum")
 
 
 test_sum_hands_off = hands_off("Sum.backward", "a.sum(0)", lambda tt: lambda a: a.sum(0), A)
@@ -978,12 +1048,12 @@ test_sum_differences = differs("Sum.backward", "(a * a).sum(-1)", lambda tt: lam
     ),
 )
 def test_mean_shares(tt, expect):
-    check_reduction(tt, expect, "mean", 0)
+    check_reduction(tt, expect, "mean")
 
 
 @exercise("Mean.backward")
 def test_mean_of_two_dims(tt, expect):
-    check_reduction_of_two(tt, expect, "mean", 0)
+    check_reduction_of_two(tt, expect, "mean")
 
 
 test_mean_hands_off = hands_off("Mean.backward", "a.mean(0)", lambda tt: lambda a: a.mean(0), A)
@@ -1004,7 +1074,8 @@ test_mean_differences = differs("Mean.backward", "(a * a).mean(-1)", lambda tt: 
 )
 def test_max_over_all(tt, expect):
     want = np.where(A == 4.0, 3.0, 0.0)
-    gives(tt, expect, "a.max()", lambda a: a.max(), (A,), 3.0, (want,), "only the largest element can move the maximum")
+    why = "only the largest element can move the maximum; `ctx.inputs` is kept here, and not the output"
+    gives(tt, expect, "a.max()", lambda a: a.max(), (A,), 3.0, (want,), why)
     why = "three elements share the largest value, so they share the gradient"
     gives(tt, expect, "a.max() of [2, 7, 7, 1, 7]", lambda a: a.max(), ([2, 7, 7, 1, 7],), 6.0, ([0, 2, 2, 0, 2],), why)
 
@@ -1022,6 +1093,17 @@ def test_max_over_dims(tt, expect):
     )
     why = "over a dim the first of equal elements gets all of g"
     gives(tt, expect, "a.max(dim=0).values of [3, 3]", lambda a: a.max(dim=0).values, ([3, 3],), 5.0, ([5, 0],), why)
+
+
+@exercise("Max.backward", points=2)
+def test_max_serves_min(tt, expect):
+    why = "Min inherits this method, with another ctx.find: ask it for the place, over all elements too"
+    known = (("the largest got the gradient of a minimum", [0, 3, 0, 3, 0]),)
+    call, want = "a.min() of [2, 7, 1, 7, 1]", ([0, 0, 3, 0, 3],)
+    gives(tt, expect, call, lambda a: a.min(), ([2, 7, 1, 7, 1],), 6.0, want, why, known=known)
+    why = "Min inherits this method, with another ctx.find: ask it along the dim"
+    g, want = np.array([10.0, 20.0]), ([[0, 10, 0], [0, 0, 20]],)
+    gives(tt, expect, "a.min(dim=1).values", lambda a: a.min(dim=1).values, (A,), g, want, why)
 
 
 @exercise("Max.backward")
@@ -1101,7 +1183,7 @@ test_permute_differences = differs(
     ),
 )
 def test_index_puts_g_in_its_place(tt, expect):
-    why = "g where the elements were taken, 0 elsewhere"
+    why = "each number of g goes back to where its element was taken; what was not taken moves nothing"
     gives(tt, expect, "a[1]", lambda a: a[1], (A,), [1.0, 2.0, 3.0], ([[0, 0, 0], [1, 2, 3]],), why)
     gives(tt, expect, "a[:, ::2]", lambda a: a[:, ::2], (A,), [[1, 2], [3, 4]], ([[1, 0, 2], [3, 0, 4]],), why)
     gives(tt, expect, "a[0, 1]", lambda a: a[0, 1], (A,), 5.0, ([[0, 5, 0], [0, 0, 0]],), why)
@@ -1172,7 +1254,7 @@ test_cat_hands_off = hands_off("Cat.backward", "tt.cat([a, b], 1)", lambda tt: l
 def test_where_sorts(tt, expect):
     mask = np.array([[True, False, True], [False, False, True]])
     c = tt.tensor(mask)
-    why = "a gets g where it was chosen, b where it was; 0 elsewhere"
+    why = "each element of the output came from one of the two: what does a nudge of the other one move there?"
     want = (np.where(mask, G, 0), np.where(mask, 0, G))
     gives(tt, expect, "tt.where(c, a, b)", lambda a, b: tt.where(c, a, b), (A, B), G, want, why)
 
@@ -1227,8 +1309,9 @@ SOFT = np.exp(A) / np.exp(A).sum(1, keepdims=True)
     hints=("What is the slope left of 0, and right of it?", "g where `ctx.output` is positive, else 0; at 0 it is 0."),
 )
 def test_relu_gate(tt, expect):
-    why = "the slope is 1 where a is positive and 0 where it is not"
-    gives(tt, expect, "relu(a)", F(tt).relu, (A,), G, (G * (A > 0),), why)
+    why = "two slopes, one on each side of 0: nudge an element on the left, nudge one on the right"
+    known = (("this is g times the output: on the right the slope is the same everywhere", G * np.maximum(A, 0)),)
+    gives(tt, expect, "relu(a)", F(tt).relu, (A,), G, (np.where(A > 0, G, 0),), why, known=known)
 
 
 @exercise("ReLU.backward")
@@ -1250,17 +1333,14 @@ test_relu_differences = differs("ReLU.backward", "relu(a * b)", lambda tt: lambd
     ),
 )
 def test_leaky_relu_two_slopes(tt, expect):
-    why = "the slope is 1 where a is positive and negative_slope elsewhere"
-    gives(
-        tt,
-        expect,
-        "leaky_relu(a, 0.25)",
-        lambda a: F(tt).leaky_relu(a, 0.25),
-        (A,),
-        G,
-        (G * np.where(A > 0, 1, 0.25),),
-        why,
+    why = "two slopes, one on each side of 0: which option says how steep the left side is?"
+    known = (
+        ("left of 0 this one is not flat", np.where(A > 0, G, 0)),
+        ("the two sides are exchanged", np.where(A > 0, 0.25 * G, G)),
+        ("0.01 is only what negative_slope is when nobody says otherwise", np.where(A > 0, G, 0.01 * G)),
     )
+    want = (G * np.where(A > 0, 1, 0.25),)
+    gives(tt, expect, "leaky_relu(a, 0.25)", lambda a: F(tt).leaky_relu(a, 0.25), (A,), G, want, why, known=known)
 
 
 @exercise("LeakyReLU.backward")
@@ -1300,8 +1380,13 @@ test_leaky_relu_differences = differs(
 )
 def test_sigmoid_slope(tt, expect):
     out = 1 / (1 + np.exp(-A))
-    why = "the slope is out * (1 - out)"
-    gives(tt, expect, "a.sigmoid()", lambda a: a.sigmoid(), (A,), G, (G * out * (1 - out),), why)
+    why = "the slope, made of the output: largest where the output is one half, and 0 where it comes near 0 or near 1"
+    known = (
+        ("this does not become flat on the right", G * out * out),
+        ("this does not become flat on the left", G * (1 - out)),
+        ("this is the slope of tanh", G * (1 - out * out)),
+    )
+    gives(tt, expect, "a.sigmoid()", lambda a: a.sigmoid(), (A,), G, (G * out * (1 - out),), why, known=known)
 
 
 @exercise("Sigmoid.backward")
@@ -1319,9 +1404,13 @@ test_sigmoid_differences = differs("Sigmoid.backward", "a.sigmoid()", lambda tt:
     hints=("The slope is 1 in the middle and falls to 0: write it with the output.", "g * (1 - out * out)."),
 )
 def test_tanh_slope(tt, expect):
-    gives(
-        tt, expect, "a.tanh()", lambda a: a.tanh(), (A / 3,), G, (G * (1 - np.tanh(A / 3) ** 2),), "1 - out^2, times g"
+    out = np.tanh(A / 3)
+    why = "the slope, made of the output: 1 where the output is 0, and 0 where it comes near 1 or near -1"
+    known = (
+        ("this is the slope of a sigmoid", G * out * (1 - out)),
+        ("this does not become flat on the left", G * (1 - out)),
     )
+    gives(tt, expect, "a.tanh()", lambda a: a.tanh(), (A / 3,), G, (G * (1 - out**2),), why, known=known)
 
 
 @exercise("Tanh.backward")
@@ -1338,14 +1427,20 @@ test_tanh_differences = differs("Tanh.backward", "a.tanh()", lambda tt: lambda a
     points=2,
     hints=(
         "A product of two functions of a: a itself, and cdf(a).",
-        "The product rule: g * (cdf + a * cdf'). `ctx.cdf` is there; approximate is in `ctx.options`.",
-        "Exact: cdf'(a) = e^(-a^2 / 2) / sqrt(2 pi). For tanh: 2 cdf (1 - cdf) u', with "
+        "The product rule: each factor's slope times the other factor. `ctx.cdf` is there; approximate is in "
+        "`ctx.options`, where it may be missing.",
+        "g * (cdf + a * cdf'). Exact: cdf'(a) = e^(-a^2 / 2) / sqrt(2 pi). For tanh: 2 cdf (1 - cdf) u', with "
         "u' = sqrt(2 / pi) (1 + 3 * 0.044715 a^2).",
     ),
 )
 def test_gelu_slope(tt, expect):
-    why = "the product rule: cdf(a) + a * cdf'(a); at 0 one half"
-    gives(tt, expect, "gelu(a)", F(tt).gelu, ([0.0, 1.0, -2.0],), [2.0, 1.0, 1.0], ([1.0, 1.0833155, -0.0852318],), why)
+    why = "a times cdf(a), two factors that both move: the product rule"
+    known = (
+        ("half of the product rule: cdf(a) moves, too", [1.0, 0.8413447, 0.0227501]),
+        ("half of the product rule: the factor a moves, too", [0.0, 0.2419707, -0.1079819]),
+    )
+    want = ([1.0, 1.0833155, -0.0852318],)
+    gives(tt, expect, "gelu(a)", F(tt).gelu, ([0.0, 1.0, -2.0],), [2.0, 1.0, 1.0], want, why, known=known)
 
 
 @exercise("GELU.backward")
@@ -1357,8 +1452,23 @@ def test_gelu_far_out(tt, expect):
 
 test_gelu_hands_off = hands_off("GELU.backward", "gelu(a)", lambda tt: F(tt).gelu, A)
 test_gelu_differences = differs("GELU.backward", "gelu(a)", lambda tt: F(tt).gelu, A / 2)
+
+
+def known_gelu(g, a):
+    """What the slope of the exact form gives for the one with tanh: with the cdf of either."""
+    u = np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)
+    exact = np.vectorize(math.erf)(a / np.sqrt(2)) / 2 + 0.5
+    words = 'this is the slope of the exact form; cdf(a) of approximate="tanh" has another'
+    density = a * np.exp(-a * a / 2) / np.sqrt(2 * np.pi)
+    return ((words, g * (exact + density)), (words, g * ((1 + np.tanh(u)) / 2 + density)))
+
+
 test_gelu_tanh_differences = differs(
-    "GELU.backward", 'gelu(a, approximate="tanh")', lambda tt: lambda a: F(tt).gelu(a, approximate="tanh"), A / 2
+    "GELU.backward",
+    'gelu(a, approximate="tanh")',
+    lambda tt: lambda a: F(tt).gelu(a, approximate="tanh"),
+    A / 2,
+    known=known_gelu,
 )
 
 
@@ -1371,8 +1481,12 @@ test_gelu_tanh_differences = differs(
 )
 def test_silu_slope(tt, expect):
     s = 1 / (1 + np.exp(-A))
-    why = "the product rule: s + a * s * (1 - s), s = sigmoid(a)"
-    gives(tt, expect, "silu(a)", F(tt).silu, (A,), G, (G * (s + A * s * (1 - s)),), why)
+    why = "a times sigmoid(a), two factors that both move: the product rule"
+    known = (
+        ("half of the product rule: the sigmoid moves, too", G * s),
+        ("half of the product rule: the factor a moves, too", G * A * s * (1 - s)),
+    )
+    gives(tt, expect, "silu(a)", F(tt).silu, (A,), G, (G * (s + A * s * (1 - s)),), why, known=known)
 
 
 @exercise("SiLU.backward")
@@ -1396,20 +1510,30 @@ test_silu_differences = differs("SiLU.backward", "silu(a)", lambda tt: F(tt).sil
     points=3,
     hints=(
         "Raising one score raises its own probability and lowers all others in its row. So no gradient stands alone.",
-        "out * (g - s), where s is one number for each row: the sum over dim of g * out.",
-        "`keepdims=True` lets s stand beside g. dim is in `ctx.options`; a number without dimensions sums over None.",
+        "What raising the score does to all chances is collected in one number s for each row, made of g and out.",
+        "out * (g - s), s the sum over dim of g * out; `keepdims=True` lets s stand beside g. dim is in `ctx.options`; "
+        "a number without dimensions sums over None.",
     ),
 )
 def test_softmax_slope(tt, expect):
     want = SOFT * (G - (G * SOFT).sum(1, keepdims=True))
-    why = "out * (g - sum of g * out over dim)"
-    gives(tt, expect, "softmax(a, dim=1)", lambda a: F(tt).softmax(a, dim=1), (A,), G, (want,), why)
+    why = "nudge one score: every chance of its row moves, and each move counts as much as its g"
+    known = (
+        ("this is p (1 - p): raising one score also lowers the others of its row", G * SOFT * (1 - SOFT)),
+        ("the sum was taken over the whole table: each row has one of its own", SOFT * (G - (G * SOFT).sum())),
+        ("the sum was taken over the columns", SOFT * (G - (G * SOFT).sum(0))),
+        ("the chances add up to 1 in each row: they were summed without g", SOFT * (G - 1)),
+        ("the chances are missing in the sum", SOFT * (G - G.sum(1, keepdims=True))),
+        ("the lowering of the others is missing", SOFT * G),
+    )
+    gives(tt, expect, "softmax(a, dim=1)", lambda a: F(tt).softmax(a, dim=1), (A,), G, (want,), why, known=known)
 
 
 @exercise("Softmax.backward")
 def test_softmax_of_equal_gradients(tt, expect):
     why = "the probabilities of a row always add up to 1: equal gradients cancel"
-    gives(tt, expect, "softmax(a, dim=1), g all 3", lambda a: F(tt).softmax(a, dim=1), (A,), 0 * G + 3, (0 * G,), why)
+    call, want = "softmax(a, dim=1), g all 3", (np.zeros_like(G),)
+    gives(tt, expect, call, lambda a: F(tt).softmax(a, dim=1), (A,), 0 * G + 3, want, why)
 
 
 test_softmax_hands_off = hands_off("Softmax.backward", "softmax(a, 1)", lambda tt: lambda a: F(tt).softmax(a, dim=1), A)
@@ -1428,8 +1552,16 @@ test_softmax_differences = differs(
 )
 def test_log_softmax_slope(tt, expect):
     want = G - SOFT * G.sum(1, keepdims=True)
-    why = "g - softmax * (sum of g over dim)"
-    gives(tt, expect, "log_softmax(a, dim=1)", lambda a: F(tt).log_softmax(a, dim=1), (A,), G, (want,), why)
+    why = "a - log(sum of e^a): the first part passes g on, and the second stands in every number of the row"
+    known = (
+        ("as if each number stood alone: the logarithm of the sum stands in all of its row", G - SOFT * G),
+        ("the output is the logarithm of the chances: the slope has the chances", G - np.log(SOFT) * G.sum(1)[:, None]),
+        ("the sum was taken over the whole table: each row has one of its own", G - SOFT * G.sum()),
+        ("the sum was taken over the columns", G - SOFT * G.sum(0)),
+        ("this is the gradient of the softmax, without the logarithm", SOFT * (G - (G * SOFT).sum(1, keepdims=True))),
+    )
+    call = "log_softmax(a, dim=1)"
+    gives(tt, expect, call, lambda a: F(tt).log_softmax(a, dim=1), (A,), G, (want,), why, known=known)
 
 
 @exercise("LogSoftmax.backward")
@@ -1470,8 +1602,14 @@ test_log_softmax_differences = differs(
 )
 def test_logsumexp_slope(tt, expect):
     g = np.array([2.0, -3.0])
-    why = "the gradient of logsumexp is the softmax, times g"
-    gives(tt, expect, "a.logsumexp(dim=1)", lambda a: a.logsumexp(dim=1), (A,), g, (g[:, None] * SOFT,), why)
+    why = "the slope of a logarithm times that of what is in it: the shares of a row add up to 1"
+    known = (
+        ("these shares do not add up to 1: the slope of the logarithm is missing", g[:, None] * np.exp(A)),
+        ("each row must be divided by its own sum", g[:, None] * np.exp(A - np.log(np.exp(A).sum(1)).mean())),
+        ("each row must be divided by its own sum", g[:, None] * np.exp(A) / np.exp(A).sum()),
+    )
+    want = (g[:, None] * SOFT,)
+    gives(tt, expect, "a.logsumexp(dim=1)", lambda a: a.logsumexp(dim=1), (A,), g, want, why, known=known)
 
 
 @exercise("LogSumExp.backward")
@@ -1495,20 +1633,31 @@ test_logsumexp_differences = differs(
 
 # NLL.rows_grad
 
+TABLE = (
+    "rows_grad returns a table (n, C): n rows, as many as ctx.index has, and C classes; scale has one number for each "
+    "row, or a single one for all of them, as in a mean"
+)
+
 
 @exercise(
     "NLL.rows_grad",
     hints=(
         "The loss of a row is minus one of its numbers. What happens when one of the others moves?",
-        "Zeros, and at each row's class -scale times its weight. `ctx.pick(out)` is the index of these places.",
-        "C is the second size of `ctx.shapes[0]`, or its only one: `[min(len(shape) - 1, 1)]`; n is `len(ctx.index)`.",
+        "A table of zeros, (n, C), with something at each row's class. C is the second size of `ctx.shapes[0]`, or its "
+        "only one: `[min(len(shape) - 1, 1)]`; n is `len(ctx.index)`.",
+        "At each row's class stands -scale times its weight. `ctx.pick(out)` is the index of these places.",
     ),
 )
 def test_nll_slope(tt, expect):
     target = tt.tensor([2, 0])
-    why = "only the number at the class has a part in the loss: -1 there, 0 elsewhere, divided by the number of rows"
+    why = "which number of a row has a part in its loss? Nudge that one, and nudge another"
     want = ([[0, 0, -3.0], [-3.0, 0, 0]],)
-    gives(tt, expect, "nll_loss(a, [2, 0])", lambda a: F(tt).nll_loss(a, target), (A,), 6.0, want, why)
+    known = (
+        ("the class of one row was set in every row: pick gives one place for each row", [[-3.0, 0, -3.0]] * 2),
+        ("the scale is missing: it is g, already divided by the weights in a mean", [[0, 0, -1.0], [-1.0, 0, 0]]),
+    )
+    call = "nll_loss(a, [2, 0])"
+    gives(tt, expect, call, lambda a: F(tt).nll_loss(a, target), (A,), 6.0, want, why, known=known, broken=TABLE)
 
 
 @exercise("NLL.rows_grad")
@@ -1544,6 +1693,7 @@ def test_nll_shapes(tt, expect):
         2.0,
         ([0, -2, 0],),
         why,
+        broken=f"{why}; {TABLE}",
     )
 
 
@@ -1566,24 +1716,25 @@ test_nll_differences = differs(
     points=3,
     hints=(
         "The loss of a row is log(sum of e^a) - a at the class. You have both gradients.",
-        "softmax, minus 1 at the class, times the row's scale and weight. softmax is `ctx.exp / ctx.total` by rows.",
-        "`ctx.pick(rows)` indexes the class of each row: `out[ctx.pick(out)] -= ...`. Give scales `[:, None]`.",
+        "The first part gives each row its softmax, `ctx.exp / ctx.total` by rows. What does the second add?",
+        "softmax, minus 1 at the class, times the row's scale and weight. `ctx.pick(rows)` indexes the class of each "
+        "row: `out[ctx.pick(out)] -= ...`. Give numbers of rows `[:, None]`.",
     ),
 )
 def test_cross_entropy_slope(tt, expect):
     target = tt.tensor([2, 0])
     one = np.array([[0, 0, 1.0], [1.0, 0, 0]])
-    why = "softmax - 1 at the class, divided by the number of rows"
-    gives(
-        tt,
-        expect,
-        "cross_entropy(a, [2, 0])",
-        lambda a: F(tt).cross_entropy(a, target),
-        (A,),
-        6.0,
-        (3 * (SOFT - one),),
-        why,
+    why = "log(sum of e^a) - a at the class: you have written the slope of both parts; add them, times the row's scale"
+    known = (
+        ("the second part is missing: a at the class has a slope of its own", 3 * SOFT),
+        ("the scale is missing: it is g, already divided by the weights in a mean", SOFT - one),
+        ("the scale is missing in the second part", 3 * SOFT - one),
+        ("the scale is missing in the first part", SOFT - 3 * one),
+        ("the first part is missing", -3 * one),
+        ("the class of one row was set in every row: pick gives one place for each row", 3 * (SOFT - [1, 0, 1])),
     )
+    call, want = "cross_entropy(a, [2, 0])", (3 * (SOFT - one),)
+    gives(tt, expect, call, lambda a: F(tt).cross_entropy(a, target), (A,), 6.0, want, why, known=known, broken=TABLE)
 
 
 @exercise("CrossEntropy.rows_grad")
@@ -1626,17 +1777,19 @@ test_cross_entropy_differences = differs(
     points=2,
     hints=(
         "For a: the slopes of -t log(a) and of -(1 - t) log(1 - a), brought to one denominator.",
+        "None for t unless `ctx.needs_input_grad[1]`: mostly the truth is constant. In t the loss is a straight line.",
         "(a - t) / (a * (1 - a)), the denominator at least 1e-12. For t: log(1 - a) - log(a). Each times g.",
-        "None for t unless `ctx.needs_input_grad[1]`: mostly the truth is a constant.",
     ),
 )
 def test_bce_slope(tt, expect):
     a, t, g = np.array([0.25, 0.5, 0.875]), np.array([1.0, 0.25, 0.0]), np.array([2.0, -3.0, 1.0])
-    why = "(a - t) / (a * (1 - a)), times g"
+    why = "the loss has two logarithms, of a and of 1 - a: add their slopes, each with its factor and its sign"
+    known = (("this is the slope in a logit; here a is a chance already, with nothing to cancel", g * (a - t)),)
     truth = tt.tensor(f32(t))
     call = 'binary_cross_entropy(a, t, reduction="none")'
     want = (g * (a - t) / (a * (1 - a)),)
-    gives(tt, expect, call, lambda a: F(tt).binary_cross_entropy(a, truth, reduction="none"), (a,), g, want, why)
+    function = lambda a: F(tt).binary_cross_entropy(a, truth, reduction="none")  # noqa: E731
+    gives(tt, expect, call, function, (a,), g, want, why, known=known)
 
 
 @exercise("BinaryCrossEntropy.backward")
@@ -1660,7 +1813,7 @@ def test_bce_sure_and_wrong(tt, expect):
 @exercise("BinaryCrossEntropy.backward")
 def test_bce_soft_truth(tt, expect):
     a, t, g = np.array([0.25, 0.5]), np.array([0.75, 0.25]), np.array([2.0, -3.0])
-    why = "for the truth: log(1 - a) - log(a), times g"
+    why = "in the truth t the loss is a straight line, with the two logarithms in its slope"
     want = (g * (a - t) / (a * (1 - a)), g * (np.log(1 - a) - np.log(a)))
     call = 'binary_cross_entropy(a, t, reduction="none"), t wants a gradient'
     gives(tt, expect, call, lambda a, t: F(tt).binary_cross_entropy(a, t, reduction="none"), (a, t), g, want, why)
@@ -1896,7 +2049,8 @@ def planted(tt, slope):
     points=2,
     hints=(
         "Two tables for each pair of an output and an input, one by differences, one by backward. When do they agree?",
-        "Loop over `enumerate(as_tuple(func(*inputs)))`, inside over the inputs that are tensors with requires_grad.",
+        "inputs may be a single tensor, and so may what func returns: `as_tuple` of both. Loop over "
+        "`enumerate(as_tuple(func(*inputs)))`, inside over the inputs that are tensors with requires_grad.",
         "`close = np.isclose(jacobian(out, x), differences(func, inputs, x, number, eps), rtol, atol)`; an output that "
         "does not require grad is left out. Not all close: raise or return False. At the end: True.",
     ),
@@ -1905,9 +2059,6 @@ def test_gradcheck_right(tt, expect):
     x, y = leaf(tt, [1.5, -2.0], "float64"), leaf(tt, [0.5, 3.0], "float64")
     got = tt.autograd.gradcheck(lambda a, b: (a * a / b).exp(), (x, y))
     expect(got, "gradcheck of exp(a * a / b)").equals(True, why="both gradients are right")
-    expect(tt.autograd.gradcheck(planted(tt, lambda a: 2 * a), x), "gradcheck(f, x), one input without a tuple").equals(
-        True
-    )
 
 
 @exercise("gradcheck", points=2)
@@ -1951,6 +2102,19 @@ def test_gradcheck_leaves_constants_out(tt, expect):
     why = "nothing to check is a mistake of the caller, not a success"
     with expect.raises(ValueError, call="gradcheck(f, (c,)), c without requires_grad", why=why):
         tt.autograd.gradcheck(lambda a: a * a, (c,))
+
+
+@exercise("gradcheck")
+def test_gradcheck_of_a_single_tensor(tt, expect):
+    x, call = leaf(tt, [1.5, -2.0], "float64"), "gradcheck(f, x), one input without a tuple"
+    why = "inputs may be a single tensor, which is one input: inputs = as_tuple(inputs)"
+    try:
+        got = tt.autograd.gradcheck(planted(tt, lambda a: 2 * a), x)
+    except NotImplementedError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise CheckFailed(call, "True", f"{type(error).__name__}: {error}", "", why) from error
+    expect(got, call).equals(True, why=why)
 
 
 @exercise("gradcheck")
@@ -2100,7 +2264,8 @@ def checkpoint(tt, *arguments):
 def test_checkpoint_gradients(tt, expect):
     x, w = leaf(tt, A), leaf(tt, B)
     y = checkpoint(tt, lambda a: (a * w).exp() * w, x * 0.1)
-    back("checkpoint(f, 0.1 x).backward(g)", y, tt.tensor(f32(G)))
+    why = "one place for each argument and for each of self.parameters, in this order: w is no argument, but f uses it"
+    back("checkpoint(f, 0.1 x).backward(g)", y, tt.tensor(f32(G)), why)
     e = np.exp(0.1 * A * B)
     why = "the gradient of the argument, found by running f again"
     expect(x.grad, "x.grad").equals(f32(0.1 * G * e * B * B), why=why, rtol=1e-4)
@@ -2146,8 +2311,8 @@ def test_checkpoint_repeats_random_numbers(tt, expect):
 def test_checkpoint_with_constants(tt, expect):
     x, c = leaf(tt, A), tt.tensor(f32(B))
     y = checkpoint(tt, lambda c, k, a: c * a * k, c, 3.0, x)
-    back("checkpoint(f, c, 3.0, x).backward(g)", y, tt.tensor(f32(G)))
-    why = "arguments that want no gradient get None, in their place; the others keep theirs"
+    why = "arguments that want no gradient get None, in their place; run_backward is asked for the other edges only"
+    back("checkpoint(f, c, 3.0, x).backward(g)", y, tt.tensor(f32(G)), why)
     expect(x.grad, "x.grad").equals(f32(3 * B * G), why=why)
     expect(c.grad, "c.grad").equals(None, why=why)
 

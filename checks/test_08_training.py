@@ -130,7 +130,7 @@ def with_grads(tt, *grads):
 
 def numbers(expect, got, want, call, why):
     """A dict of these names, in this order, with floats close to these."""
-    expect(got, call).is_instance(dict)
+    expect(got, call).is_instance(dict, why=why)
     expect(list(got), f"names in {call}").equals(list(want), why=why)
     for name, value in want.items():
         expect(got[name], f"{name!r} of {call}").equals(value, why=why)
@@ -169,7 +169,7 @@ def test_accuracy_looks_along_the_classes(tt, expect):
 def test_accuracy_is_a_python_float(tt, expect):
     got = training(tt).accuracy(tt.tensor([[0.1, 0.9], [0.8, 0.2]]), tt.tensor([1, 1]))
     why = "a Python float: it goes into a history and into a checkpoint, where a tensor has no business"
-    expect(got, "accuracy(scores, targets)").is_instance(float, why=why).equals(0.5)
+    expect(got, "accuracy(scores, targets)").is_instance(float, why=why).equals(0.5, why="one of two rows is right")
 
 
 @exercise("accuracy")
@@ -306,7 +306,8 @@ def test_clip_norm_returns_the_norm_before(tt, expect):
 def test_clip_norm_leaves_short_gradients(tt, expect):
     params = with_grads(tt, [0.3, -0.4], [1.2])
     got = tt.nn.utils.clip_grad_norm_(params, 2.0)
-    expect(got, "clip_grad_norm_(norm 1.3, max_norm=2)").equals(np.array(1.3, np.float32))
+    why = "the norm is returned whether or not anything is clipped"
+    expect(got, "clip_grad_norm_(norm 1.3, max_norm=2)").equals(np.array(1.3, np.float32), why=why)
     why = "1.3 is below 2: clipping makes long gradients shorter and never short ones longer"
     expect(params[0].grad, "gradient [0.3, -0.4] after clipping to 2").equals([0.3, -0.4], why=why)
 
@@ -317,11 +318,11 @@ def test_clip_norm_without_gradients(tt, expect):
     params = with_grads(tt, [6.0, 8.0], None)
     with fine(call, "a parameter that took no part has no gradient: leave it out"):
         got = tt.nn.utils.clip_grad_norm_(params, 5.0)
-    expect(got, call).equals(np.array(10.0, np.float32))
+    expect(got, call).equals(np.array(10.0, np.float32), why="the norm of the gradients that are there, [6, 8]")
     expect(params[1].grad, "grad of that parameter").equals(None, why="it stays without one")
     with fine("clip_grad_norm_ of zero gradients", "the norm may be 0: that is what the 1e-6 is for"):
         got = tt.nn.utils.clip_grad_norm_(with_grads(tt, [0.0, 0.0]), 5.0)
-    expect(got, "clip_grad_norm_ of zero gradients").equals(np.array(0.0, np.float32))
+    expect(got, "clip_grad_norm_ of zero gradients").equals(np.array(0.0, np.float32), why="the norm of zeros is 0")
     got = tt.nn.utils.clip_grad_norm_(with_grads(tt, None), 5.0)
     expect(got, "clip_grad_norm_ when no parameter has a gradient").equals(
         np.array(0.0, np.float32), why="no numbers, norm 0"
@@ -333,7 +334,7 @@ def test_clip_norm_of_one_tensor_and_of_a_generator(tt, expect):
     (w,) = with_grads(tt, [6.0, 8.0])
     with fine("clip_grad_norm_(w, 5.0), w one tensor", "a single tensor is allowed: `_gradients` takes care of it"):
         tt.nn.utils.clip_grad_norm_(w, 5.0)
-    expect(w.grad, "gradient [6, 8] clipped to 5").equals([3.0, 4.0])
+    expect(w.grad, "gradient [6, 8] clipped to 5").equals([3.0, 4.0], why="the norm is 10: times 5 / 10")
     params = with_grads(tt, [6.0, 8.0])
     tt.nn.utils.clip_grad_norm_((p for p in params), 5.0)
     why = "model.parameters() is a generator: it can be walked through only once, so keep its gradients in a list"
@@ -364,6 +365,15 @@ def test_clip_norm_that_is_not_finite(tt, expect):
     params = with_grads(tt, [3.0, 4.0])
     with fine("clip_grad_norm_([3, 4], 10.0, error_if_nonfinite=True)", "5 is finite"):
         tt.nn.utils.clip_grad_norm_(params, 10.0, error_if_nonfinite=True)
+
+
+@exercise("clip_grad_norm_")
+def test_clip_norm_has_the_dtype_of_the_gradients(tt, expect):
+    w = tt.zeros(2, dtype=tt.float64, requires_grad=True)
+    w.grad = tt.tensor([6.0, 8.0], dtype=tt.float64)
+    got = tt.nn.utils.clip_grad_norm_([w], 1.0)
+    why = "the norm has the dtype of the gradients: Tensor(np.array(norm, grads[0].dtype))"
+    expect(got, "clip_grad_norm_([6, 8] in float64, 1.0)").equals(np.array(10.0), why=why)
 
 
 # clip_grad_value_
@@ -399,7 +409,7 @@ def test_clip_value_without_gradient(tt, expect):
     params = with_grads(tt, None, [5.0])
     with fine("clip_grad_value_ with a parameter whose grad is None", "leave it out: `_gradients` does"):
         tt.nn.utils.clip_grad_value_(params, 2.0)
-    expect(params[1].grad, "gradient [5] cut at 2").equals([2.0])
+    expect(params[1].grad, "gradient [5] cut at 2").equals([2.0], why="the parameters after it are cut all the same")
 
 
 @exercise("clip_grad_value_")
@@ -407,7 +417,7 @@ def test_clip_value_of_one_tensor(tt, expect):
     (w,) = with_grads(tt, [3.0, -0.5])
     with fine("clip_grad_value_(w, 2.0), w one tensor", "a single tensor is allowed: `_gradients` takes care of it"):
         tt.nn.utils.clip_grad_value_(w, 2.0)
-    expect(w.grad, "gradient [3, -0.5] cut at 2").equals([2.0, -0.5])
+    expect(w.grad, "gradient [3, -0.5] cut at 2").equals([2.0, -0.5], why="3 is cut off at 2, -0.5 is within the limit")
 
 
 # apply_gradients
@@ -422,7 +432,7 @@ def logged(model=None):
         log.append((what, grad))
 
     optimizer = types.SimpleNamespace(step=lambda: note("step"), zero_grad=lambda: note("zero_grad"))
-    return log, optimizer, types.SimpleNamespace(step=lambda: note("scheduler.step"))
+    return log, optimizer, types.SimpleNamespace(step=lambda *values: note(("scheduler.step", *values)))
 
 
 def graded(tt):
@@ -447,7 +457,9 @@ def test_apply_takes_one_step(tt, expect):
     training(tt).apply_gradients(model, tt.optim.SGD(model.parameters(), lr=0.1))
     why = "w - lr * grad with lr 0.1 and the gradient [[3, -4, 0]]"
     expect(model.weight.detach(), "weight after apply_gradients").equals(W - 0.1 * np.float32([[3, -4, 0]]), why=why)
-    expect(model.bias.detach(), "bias after apply_gradients").equals(B - np.float32(1.2))
+    expect(model.bias.detach(), "bias after apply_gradients").equals(
+        B - np.float32(1.2), why="b - lr * grad with lr 0.1 and the gradient [12]"
+    )
 
 
 @exercise("apply_gradients")
@@ -466,10 +478,9 @@ def test_apply_steps_the_scheduler_last(tt, expect):
     training(tt).apply_gradients(model, optimizer, scheduler)
     got = [what for what, _ in log]
     why = "the learning rate of this step is used before the scheduler changes it"
-    expect(got.count("scheduler.step"), "calls of scheduler.step").equals(1, why="once for each step")
-    expect(got.index("scheduler.step") > got.index("step"), "scheduler.step comes after optimizer.step").equals(
-        True, why=why
-    )
+    scheduled = ("scheduler.step",)  # without arguments
+    expect(got.count(scheduled), "calls of scheduler.step()").equals(1, why="once for each step, without arguments")
+    expect(got.index(scheduled) > got.index("step"), "scheduler.step comes after optimizer.step").equals(True, why=why)
 
 
 @exercise("apply_gradients", torch=False)
@@ -485,6 +496,13 @@ def test_apply_clips_before_the_step(tt, expect):
     training(tt).apply_gradients(model, optimizer)
     why = "max_norm=None means: no clipping"
     expect(log[0][1], "weight.grad when optimizer.step is called").equals(np.float32([[3, -4, 0]]), why=why)
+    model = graded(tt)
+    log, optimizer, _ = logged(model)
+    training(tt).apply_gradients(model, optimizer, max_norm=0.0)
+    why = "0.0 is a limit as well, and `if max_norm:` takes it for none: ask `is not None`"
+    expect(log[0][1], "weight.grad when optimizer.step is called, max_norm=0.0").equals(
+        np.zeros((1, 3), np.float32), why=why
+    )
 
 
 @exercise("apply_gradients", torch=False)
@@ -605,7 +623,7 @@ def test_epoch_steps_the_scheduler_with_the_optimizer(tt, expect):
         call = f"train_one_epoch, {len(sizes)} batches, accumulate={accumulate}: calls of"
         expect(got.count("step"), f"{call} optimizer.step").equals(steps, why="one step for every `accumulate` batches")
         why = "the scheduler is stepped with the optimizer, not with the batches: pass it to apply_gradients"
-        expect(got.count("scheduler.step"), f"{call} scheduler.step").equals(steps, why=why)
+        expect(got.count(("scheduler.step",)), f"{call} scheduler.step").equals(steps, why=why)
 
 
 @exercise("train_one_epoch", torch=False)
@@ -660,7 +678,7 @@ def test_epoch_over_nothing(tt, expect):
     model = layer(tt)
     with fine("train_one_epoch(model, [], ...)", "an empty loader has no samples: divide by at least 1"):
         got = training(tt).train_one_epoch(model, [], mse, tt.optim.SGD(model.parameters(), lr=0.1))
-    expect(got, "train_one_epoch(model, [], ...)").equals(0.0)
+    expect(got, "train_one_epoch(model, [], ...)").equals(0.0, why="no samples: 0, and no division by zero")
     got = training(tt).train_one_epoch(model, batches(tt, (1,)), mse, tt.optim.SGD(model.parameters(), lr=0.0))
     want = loss_of(W, B, slice(0, 1))
     expect(got, "train_one_epoch(model, [one row], ...)").equals(want, why="the mean of one number is that number")
@@ -823,7 +841,8 @@ def test_progress_of_an_unknown_total(tt, expect):
 def test_progress_of_nothing(tt, expect):
     with fine("progress_text(0, 0, width=4)", "an empty loader has a total of 0: divide by at least 1"):
         got = training(tt).progress_text(0, 0, width=4)
-    expect(got, "progress_text(0, 0, width=4)").equals("[----] 0/0")
+    why = "a total of 0 is known, unlike None, so there is a bar; nothing was done, so nothing is filled"
+    expect(got, "progress_text(0, 0, width=4)").equals("[----] 0/0", why=why)
     expect(len(training(tt).progress_text(1, 3)), "len(progress_text(1, 3))").equals(30, why="the default width is 24")
 
 
@@ -923,6 +942,9 @@ def test_after_epoch_steps_the_scheduler_of_epochs(tt, expect):
         bare(tt, scheduler=scheduler, schedule_each=each).after_epoch({"epoch": 1, "loss": 0.5, "lr": 0.1})
         why = "self.each_epoch is the scheduler only when it is to be stepped after epochs"
         expect(len(log), f"steps of the scheduler, schedule_each={each!r}").equals(steps, why=why)
+        given = [what[1:] for what, _ in log]
+        why = "only the step of a ReduceLROnPlateau takes a value (isinstance tells it); all others are called without"
+        expect(given, f"arguments of scheduler.step, schedule_each={each!r}").equals([()] * steps, why=why)
 
 
 @exercise("Trainer.after_epoch", torch=False)
@@ -1147,7 +1169,7 @@ def test_pack_names_tensors_by_their_place(tt, expect):
     expect(sorted(packer.arrays), "names in packer.arrays").equals(
         ["model.weight", "state.1"], why="name_of notes the array"
     )
-    expect(packer.arrays["state.1"], "packer.arrays['state.1']").equals(y.array)
+    expect(packer.arrays["state.1"], "packer.arrays['state.1']").equals(y.array, why="name_of takes value.array")
 
 
 @exercise("Packer.pack", torch=False)
@@ -1207,7 +1229,7 @@ def test_unpack_finds_tensors(tt, expect):
     x, y = tt.tensor([1.5, 2.5]), tt.tensor([3, 4])
     got = files(tt).unpack([{"tensor": "b"}, [{"tensor": "a"}]], {"a": x, "b": y})
     call = "unpack([{'tensor': 'b'}, [{'tensor': 'a'}]], tensors)"
-    expect(got, call).is_instance(list)
+    expect(got, call).is_instance(list, why="a list stays a list, with each item unpacked")
     expect(got[0], call + "[0]").is_(y, why="a tensor is looked up by its name")
     expect(got[1][0], call + "[1][0]").is_(x, why="also deep inside")
     got = files(tt).unpack({"dict": [["m", {"tuple": [{"tensor": "a"}]}]]}, {"a": x, "b": y})
@@ -1217,8 +1239,9 @@ def test_unpack_finds_tensors(tt, expect):
 
 @exercise("unpack", torch=False)
 def test_unpack_rebuilds_tuples_and_dicts(tt, expect):
-    got = files(tt).unpack({"dict": [[0, "a"], [{"tuple": [1, 2]}, {"tuple": [0.9, [5]]}], ["0", None]]}, {})
     why = "keys are unpacked too: the int 0 stays an int and a tuple becomes a tuple again"
+    with fine("unpack({'dict': ...}, {})", why):
+        got = files(tt).unpack({"dict": [[0, "a"], [{"tuple": [1, 2]}, {"tuple": [0.9, [5]]}], ["0", None]]}, {})
     expect(got, "unpack({'dict': ...}, {})").equals({0: "a", (1, 2): (0.9, [5]), "0": None}, why=why)
 
 
@@ -1265,7 +1288,8 @@ ARRAYS = {
         "Lay the arrays out first: an `end` that starts at 0 and grows by array.nbytes gives each its data_offsets.",
         "Widest dtype first keeps each array aligned: sort the names by (-itemsize, name). `CODES[array.dtype]` is the "
         "dtype's code; `list(array.shape)` the shape.",
-        "`json.dumps(header).encode()`, blanks until its length is a multiple of 8, "
+        "`json.dumps(header).encode()`, with `__metadata__` first unless it is empty; blanks until its length is a "
+        "multiple of 8, "
         "`len(text).to_bytes(8, 'little')` before it, and `arrays[name].tobytes()` in the same order behind it.",
     ),
 )
@@ -1322,11 +1346,15 @@ def test_bytes_are_aligned(tt, expect):
     order = sorted(arrays, key=lambda name: header[name]["data_offsets"])
     why = "the widest dtypes first, then by name: each array begins at a multiple of its itemsize"
     expect(order, "order of the arrays in the file").equals(["b", "d", "c", "a"], why=why)
-    for extra in range(1, 8):
-        _, _, size = take_apart(files(tt).to_bytes({"x" * extra: arrays["b"]}, {}))
+    for extra in range(1, 9):
+        content = files(tt).to_bytes({"x" * extra: arrays["b"]}, {})
+        size = int.from_bytes(content[:8], "little")
         expect(size % 8, f"length of the header, modulo 8, for a name of {extra}").equals(
             0, why="whatever its length was"
         )
+        blanks = size - len(content[8 : 8 + size].rstrip(b" "))
+        why = "no more blanks than are missing: `-len(text) % 8` is 0 where none is, `8 - len(text) % 8` is then 8"
+        expect(blanks < 8, f"fewer than 8 blanks end the header, for a name of {extra}").equals(True, why=why)
 
 
 @exercise("to_bytes")
@@ -1338,10 +1366,10 @@ def test_bytes_of_awkward_arrays(tt, expect):
     expect(np.frombuffer(data[begin:end], np.float32).reshape(3, 2), "a transposed array, read back").equals(
         turned, why=why
     )
-    expect(header["empty"]["shape"], "shape of an empty array").equals([0, 4])
+    expect(header["empty"]["shape"], "shape of an empty array").equals([0, 4], why="the shape is kept all the same")
     expect(
         header["empty"]["data_offsets"][0] == header["empty"]["data_offsets"][1], "an empty array takes no bytes"
-    ).equals(True)
+    ).equals(True, why="it has no numbers: its data_offsets begin and end at one place")
     with fine("to_bytes({}, {})", "no arrays are allowed: a dict of numbers has none"):
         content = files(tt).to_bytes({}, {})
     header, data, _ = take_apart(content)
@@ -1355,6 +1383,15 @@ def test_bytes_keep_the_order_of_names(tt, expect):
     header, _, _ = take_apart(files(tt).to_bytes(ARRAYS, {}))
     why = "the header names the arrays in the order of the dict, so that a dict is read back in its order"
     expect([name for name in header if name != "__metadata__"], "names in the header").equals(["w", "n", "m"], why=why)
+
+
+@exercise("to_bytes")
+def test_bytes_of_the_lessons_example(tt, expect):
+    content = files(tt).to_bytes({"w": np.float32([[1.5, -2.0]]), "n": np.int64([7])}, {})
+    header, data, _ = take_apart(content)
+    why = "empty metadata says nothing and is left out: the header has an entry for each array and no other"
+    expect(sorted(header), "names in the header of to_bytes({'w': ..., 'n': ...}, {})").equals(["n", "w"], why=why)
+    expect(len(data), "bytes after the header").equals(16, why="one int64 and two float32, 8 bytes each")
 
 
 # read_header
@@ -1384,7 +1421,7 @@ def test_header_is_read(tt, expect):
     expect(got, "read_header(content)").is_instance(tuple, why="(entries, metadata, data)")
     header, metadata, data = got
     expect(header, "entries of read_header").equals({"w": entry}, why="by name, without __metadata__")
-    expect(metadata, "metadata of read_header").equals({"k": "v"})
+    expect(metadata, "metadata of read_header").equals({"k": "v"}, why="what stood under __metadata__")
     why = "what follows the header, as a memoryview: slicing it copies nothing"
     expect(data, "data of read_header").is_instance(memoryview, why=why)
     expect(bytes(data), "bytes(data)").equals(b"12345678", why="everything after the header")
@@ -1453,7 +1490,7 @@ def test_write_to_a_file_object(tt, expect):
     stream = io.BytesIO()
     with fine("write_file(stream, b'abc')", "what has a `write` gets the bytes"):
         files(tt).write_file(stream, b"abc")
-    expect(stream.getvalue(), "what the file object got").equals(b"abc")
+    expect(stream.getvalue(), "what the file object got").equals(b"abc", why="all the bytes, once")
     expect(stream.closed, "is the file object closed").equals(False, why="who opened it closes it")
 
 
@@ -1465,7 +1502,7 @@ def test_write_to_a_path(tt, expect):
                 f"write_file({type(path).__name__}, b'abc')", "a path may be a str or a Path: Path(f) takes both"
             ):
                 files(tt).write_file(path, b"abc")
-            expect(pathlib.Path(path).read_bytes(), "what is in the file").equals(b"abc")
+            expect(pathlib.Path(path).read_bytes(), "what is in the file").equals(b"abc", why="all the bytes, once")
         left = sorted(p.name for p in pathlib.Path(folder).iterdir())
         expect(left, "files in the folder").equals(["a.bin", "b.bin"], why="the partial file is gone")
 
@@ -1551,7 +1588,7 @@ def test_state_has_all_parts(tt, expect):
     trainer.fit(loader, 1)
     keys = ["callbacks", "loader", "model", "optimizer", "progress", "random", "scheduler"]
     state = trainer.state_dict()
-    expect(state, "trainer.state_dict()").is_instance(dict)
+    expect(state, "trainer.state_dict()").is_instance(dict, why="a dict with the keys of the lesson's table")
     expect(sorted(state), "keys of trainer.state_dict()").equals(keys, why="all that the next step depends on")
     for name in ("model", "optimizer", "scheduler"):
         want = as_plain(getattr(trainer, name).state_dict())
@@ -1710,7 +1747,8 @@ def test_resumed_without_a_scheduler(tt, expect):
     trainer = trainer_of(tt)
     with fine("load_state_dict without a scheduler", "no scheduler: its state is None, and nobody takes it"):
         trainer.load_state_dict(source.state_dict())
-    expect(trainer.model.weight.detach(), "weight after loading").equals(source.model.weight.detach())
+    why = "the model takes over state_dict['model'] whether or not there is a scheduler"
+    expect(trainer.model.weight.detach(), "weight after loading").equals(source.model.weight.detach(), why=why)
 
 
 @exercise("Trainer.load_state_dict", torch=False)

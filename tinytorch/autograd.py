@@ -35,10 +35,11 @@ def differences(func, inputs, x, number, eps):
 def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
     """Compare the gradients of func at inputs with differences (f(x + eps) - f(x - eps)) / (2 eps); return True.
 
-    func: tensors -> tensor or tuple of them; inputs: float64 tensors. For each output, and each input with
-    requires_grad: `jacobian(out, x)` must be `np.isclose` to `differences(...)`, within rtol and atol, everywhere.
-    Where it is not, raise GradcheckError of `mismatch(number, place, out, x, analytical, numerical, close)`, or return
-    False if not raise_exception. Raises ValueError when no input is a tensor with requires_grad.
+    func: tensors -> tensor or tuple of them; inputs: a tuple of float64 tensors, or a single one (`as_tuple` makes a
+    tuple of either). For each output, and each input with requires_grad: `jacobian(out, x)` must be `np.isclose` to
+    `differences(...)`, within rtol and atol, everywhere. Where it is not, raise GradcheckError of
+    `mismatch(number, place, out, x, analytical, numerical, close)`, or return False if not raise_exception. Raises
+    ValueError when no input is a tensor with requires_grad.
 
     >>> x = tt.randn(3, dtype=tt.float64, requires_grad=True)
     >>> tt.autograd.gradcheck(lambda x: (x * x).sum(), (x,))

@@ -66,7 +66,10 @@ def unbroadcast(grad, shape):
 
 
 def add_to_leaf(leaf, grad):
-    """Add an array to `leaf.grad`, in place; the first makes it: a tensor of leaf's dtype with its own memory."""
+    """Add an array to `leaf.grad`, in place; the first makes it: a tensor with its own memory.
+
+    Its numbers have the dtype of `leaf.array`, `leaf.array.dtype`, which is NumPy's (`leaf.dtype` is the library's).
+    """
     if leaf.grad is None:
         leaf.grad = leaf._wrap(np.array(grad, leaf.array.dtype))  # a copy: others may hold this array too
     else:
@@ -152,8 +155,8 @@ def retain_grad(tensor):
     """Let a tensor that is no leaf keep its gradient in `.grad`, too (`add_to_leaf` puts it there).
 
     Its node gets one more entry in `keepers`, a tuple like `hooks` that runs after all of them; `tensor.retains_grad`
-    becomes True. Does nothing for a leaf or the second time. The entry must not keep the tensor alive: it holds a
-    `weakref.ref(tensor)`.
+    becomes True; a tensor that was never asked lacks it, so `getattr(tensor, "retains_grad", False)`. Does nothing for
+    a leaf or the second time. The entry must not keep the tensor alive: it holds a `weakref.ref(tensor)`.
     """
     if tensor.grad_fn is None or getattr(tensor, "retains_grad", False):
         return

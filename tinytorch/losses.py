@@ -121,9 +121,10 @@ class NLL(ClassLoss):
         return -ctx.weights * floats(rows, "nll_loss")[ctx.pick(rows)]
 
     def rows_grad(ctx, scale):
-        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,).
+        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,), or (1,) for all.
 
-        `ctx.weights` are the weights of the rows, `ctx.shapes[0]` is a's shape, `ctx.dtype` the gradient's dtype.
+        `ctx.weights` are the weights of the rows, (n,), as `ctx.index` are their classes; `ctx.dtype` is the gradient's
+        dtype. `ctx.shapes[0]` is a's shape, in which C stands second, or alone: (n, C), (C,) or (N, C, d1, ...).
         """
         classes = ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]
         out = np.zeros((len(ctx.index), classes), ctx.dtype)
@@ -146,9 +147,9 @@ class CrossEntropy(ClassLoss):
         return ctx.weights * (np.log(ctx.total) - wanted)
 
     def rows_grad(ctx, scale):
-        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,).
+        """Return the gradient of the rows, (n, C), when each row's loss has the gradient scale, (n,), or (1,) for all.
 
-        `ctx.weights` are the weights of the rows; forward left `ctx.exp`, (n, C), and `ctx.total`, (n,).
+        `ctx.weights` are the weights of the rows, (n,); forward left `ctx.exp`, (n, C), and `ctx.total`, (n,).
         """
         scale = scale * ctx.weights
         out = ctx.exp * (scale / ctx.total)[:, None]

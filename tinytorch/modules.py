@@ -132,7 +132,10 @@ class Module(ModuleBase):
         yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
     def train(self, mode=True):
-        """Set `training`, here and in all modules inside, and return the module itself."""
+        """Set `training`, here and in all modules inside, and return the module itself.
+
+        Raises ValueError for a mode that is no bool.
+        """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         for module in self.modules():
@@ -142,8 +145,9 @@ class Module(ModuleBase):
     def state_dict(self, *, destination=None, prefix="", keep_vars=False):
         """Return a dict from prefix + name to tensor: parameters and persistent buffers, sharing their memory.
 
-        Each module's parameters come before its buffers; a tensor with two names is in it twice. With keep_vars the
-        parameters themselves are in it, not detached tensors. A given destination is filled and returned.
+        The prefix comes as it is, without a dot of its own. Each module's parameters come before its buffers; a tensor
+        with two names is in it twice. With keep_vars the parameters themselves are in it, not detached tensors. A
+        given destination, an empty one too, is filled and returned.
         """
         destination = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(remove_duplicate=False):
@@ -202,7 +206,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self):
-        """Draw weight and bias anew, into the memory they have."""
+        """Draw weight and bias anew, into the memory they have; in_features 0 counts as 1."""
         bound = 1 / math.sqrt(max(self.in_features, 1))
         for parameter in self.parameters(recurse=False):
             parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
@@ -410,7 +414,10 @@ class ModuleList(Numbered, Module):
         return type(self)(named.values())
 
     def _child_lines(self):
-        """Return the lines of `repr`, one for each run of equal texts: "(0-2): 3 x Flatten()", "(3): Identity()"."""
+        """Return the lines of `repr`, one for each run of equal texts: "(0-2): 3 x Flatten()", "(3): Identity()".
+
+        A list without modules has no lines.
+        """
         lines, texts = [], [repr(module) for module in self]
         while texts:  # equal neighbours are shown once, with their number
             first = len(self) - len(texts)

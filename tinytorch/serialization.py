@@ -123,10 +123,11 @@ def write_file(f, content):
 def to_bytes(arrays, metadata):
     """Return the safetensors file of arrays by name, as bytes.
 
-    The header names the arrays in the order of the dict, and metadata as "__metadata__". Their numbers follow, the
-    widest dtype first and then by name, so that all are aligned; blanks fill the header to a multiple of 8 bytes.
+    The header names metadata first, as "__metadata__" unless it is empty, and then the arrays in the order of the dict.
+    Their numbers follow, the widest dtype first and then by name, so that all are aligned; blanks fill the header up to
+    the next multiple of 8 bytes.
     """
-    header, end = {"__metadata__": metadata, **dict.fromkeys(arrays)}, 0
+    header, end = ({"__metadata__": metadata} if metadata else {}) | dict.fromkeys(arrays), 0
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     for name in order:
         array = arrays[name]
@@ -135,7 +136,7 @@ def to_bytes(arrays, metadata):
             "shape": list(array.shape),
             "data_offsets": [end, end := end + array.nbytes],
         }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *(arrays[name].tobytes() for name in order)])
 

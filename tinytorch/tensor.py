@@ -349,7 +349,7 @@ class Max(Function):
         return a.max(axis=dim, keepdims=keepdim)
 
     def backward(ctx, g):
-        """Return the gradient of a. Over all elements, equal largest ones share g; over dim, the first has it."""
+        """Return the gradient of a (`ctx.inputs`). Over all, equal largest ones share g; over dim, the first has it."""
         (a,), dim = ctx.inputs, ctx.options["dim"]
         if dim is None:  # those that share the largest value share the gradient
             largest = (a == a.flat[ctx.find(a)]) | (np.isnan(a) & np.isnan(a).any())
@@ -400,7 +400,7 @@ class Index(Function):
         return a[index]
 
     def backward(ctx, g):
-        """Return the gradient of a; an element that was taken twice gets both of its gradients."""
+        """Return the gradient of a; what was taken twice gets both gradients. `ctx.options['index']`, a tuple."""
         index, out = ctx.options["index"], np.zeros(ctx.shapes[0], g.dtype)
         if any(isinstance(item, np.ndarray) and item.dtype != np.bool_ for item in index):
             np.add.at(out, index, g)  # an element that was taken twice gets both gradients
@@ -423,7 +423,7 @@ class Cat(Function):
             raise RuntimeError(f"cat: sizes must match except in dimension {dim}, got {shapes}") from None
 
     def backward(ctx, g):
-        """Return the gradient of each array, a tuple. `ctx.shapes` are the shapes of all."""
+        """Return the gradient of each array, a tuple. `ctx.shapes` are all shapes; `ctx.options.get("dim", 0)`."""
         dim = wrap_dim(ctx.options.get("dim", 0), g.ndim)
         ends = np.cumsum([shape[dim] for shape in ctx.shapes])[:-1]
         return tuple(np.split(g, ends, axis=dim))
@@ -444,6 +444,6 @@ class Where(Function):
         return np.where(condition, a, b)
 
     def backward(ctx, g):
-        """Return None for the condition and the gradients of a and b."""
+        """Return None for the condition and the gradients of a and b. `ctx.inputs` holds all three."""
         condition = ctx.inputs[0]
         return None, np.where(condition, g, 0), np.where(condition, 0, g)

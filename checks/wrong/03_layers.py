@@ -76,7 +76,46 @@ def list_for_a_set(self):
     vars(self).update(_forward_hooks=Hooks(), _forward_pre_hooks=Hooks())
 
 
+@wrong("Module.__init__", says="put all attributes into vars(self)")
+def assigns_by_name(self):
+    self.training = True
+    self._parameters = {}
+    self._buffers = {}
+    self._modules = {}
+    self._non_persistent_buffers_set = set()
+    self._forward_hooks = Hooks()
+    self._forward_pre_hooks = Hooks()
+
+
+@wrong("Module.__init__", says="put all attributes into vars(self)")
+def assigns_the_rest_by_name(self):
+    vars(self).update(_parameters={}, _buffers={}, _modules={}, _non_persistent_buffers_set=set())
+    self.training = True
+    self._forward_hooks, self._forward_pre_hooks = Hooks(), Hooks()
+
+
 # Module.__setattr__
+
+
+@wrong("Module.__setattr__", says="same table, same position")
+def loses_its_position(self, name, value):
+    own = vars(self)
+    if isinstance(value, (Parameter, Module)):
+        if "_parameters" not in own:
+            raise AttributeError("call Module.__init__() first")
+        for table in TABLES:
+            own[table].pop(name, None)
+        own.pop(name, None)
+        own["_non_persistent_buffers_set"].discard(name)
+        own["_parameters" if isinstance(value, Parameter) else "_modules"][name] = value
+        return
+    for table, what in TABLES.items():
+        if name in own.get(table, ()):
+            if value is not None and not (table == "_buffers" and isinstance(value, Tensor)):
+                raise TypeError(f"{name} is a {what}")
+            own[table][name] = value
+            return
+    object.__setattr__(self, name, value)
 
 
 @wrong("Module.__setattr__", says="and nowhere else")
@@ -475,6 +514,19 @@ def multiplies_each_matrix(ctx, x, weight, bias=None):
     return out
 
 
+@wrong("Affine.forward", says="would make all of it float64")
+def bias_decides_the_dtype(ctx, x, weight, bias=None):
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    if x.dtype != weight.dtype:
+        raise RuntimeError(f"dtypes {x.dtype} and {weight.dtype}")
+    if rows.shape[1] != weight.shape[1]:
+        raise RuntimeError(f"{rows.shape[0]}x{rows.shape[1]} and {weight.shape[1]}x{weight.shape[0]}")
+    out = MatMul.multiply(rows, weight.T)
+    if bias is not None:
+        out = out + bias
+    return out.reshape(*x.shape[:-1], len(weight))
+
+
 # Linear
 
 
@@ -653,6 +705,28 @@ class ResetReplaces(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+@wrong("Linear", says="0 inputs count as 1")
+class DividesByNoInputs(Module):
+    def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        kind = as_dtype(dtype or float32).numpy
+        self.weight = Parameter(np.empty((out_features, in_features), kind))
+        self.register_parameter("bias", Parameter(np.empty(out_features, kind)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        bound = 1 / math.sqrt(self.in_features)
+        for parameter in self.parameters():
+            parameter.array[...] = default_generator.rng.uniform(-bound, bound, parameter.shape)
+
+    def forward(self, input):
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
 # normal_
 
 
@@ -679,13 +753,13 @@ def ignores_generator(tensor, mean=0.0, std=1.0, generator=None):
 # xavier_uniform_
 
 
-@wrong("xavier_uniform_", says="the bound is sqrt(6 / (fan_in + fan_out))")
+@wrong("xavier_uniform_", says="have the variance c² / 3")
 def deviation_as_bound(tensor, gain=1.0, generator=None):
     bound = gain * math.sqrt(2 / max(sum(fans(tensor)), 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
-@wrong("xavier_uniform_", says="the bound is sqrt(6 / (fan_in + fan_out))")
+@wrong("xavier_uniform_", says="have the variance c² / 3")
 def fan_in_only(tensor, gain=1.0, generator=None):
     bound = gain * math.sqrt(6 / max(fans(tensor)[0], 1))
     return uniform_(tensor, -bound, bound, generator)
@@ -735,7 +809,7 @@ def always_relu(tensor, a, mode, nonlinearity):
 # kaiming_uniform_
 
 
-@wrong("kaiming_uniform_", says="sqrt(3) times the standard deviation")
+@wrong("kaiming_uniform_", says="have the standard deviation c / sqrt(3)")
 def std_as_bound(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     bound = _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -747,7 +821,7 @@ def ignores_mode(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generato
     return uniform_(tensor, -bound, bound, generator)
 
 
-@wrong("kaiming_uniform_", says="sqrt(3) times the standard deviation")
+@wrong("kaiming_uniform_", says="have the standard deviation c / sqrt(3)")
 def only_positive(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, 0, bound, generator)
@@ -825,6 +899,15 @@ def train_returns_nothing(self, mode=True):
 def takes_any_mode_at_all(self, mode=True):
     for module in self.modules():
         module.training = bool(mode)
+    return self
+
+
+@wrong("Module.train", says="only True or False, else ValueError")
+def raises_type_error(self, mode=True):
+    if not isinstance(mode, bool):
+        raise TypeError(f"mode is a bool, not {mode!r}")
+    for module in self.modules():
+        module.training = mode
     return self
 
 
@@ -1072,6 +1155,44 @@ class JoinsFromAfar(Numbered, Module):
         return lines
 
 
+@wrong("ModuleList", says="a list without modules is empty")
+class NeedsOneToPrint(Numbered, Module):
+    def __init__(self, modules=None):
+        super().__init__()
+        self.extend(modules or ())
+
+    def _of(self, named):
+        return type(self)(named.values())
+
+    def _child_lines(self):
+        lines, texts, start = [], [repr(module) for module in self], 0
+        for i in range(len(texts) + 1):
+            if i == len(texts) or texts[i] != texts[start]:
+                span = f"({start}-{i - 1}): {i - start} x " if i - start > 1 else f"({start}): "
+                lines.append(span + texts[start])
+                start = i
+        return lines
+
+
+@wrong("ModuleList", says="equal neighbours are shown once")
+class ForgetsTheLastRun(Numbered, Module):
+    def __init__(self, modules=None):
+        super().__init__()
+        self.extend(modules or ())
+
+    def _of(self, named):
+        return type(self)(named.values())
+
+    def _child_lines(self):
+        lines, texts, start = [], [repr(module) for module in self], 0
+        for i in range(len(texts)):
+            if texts[i] != texts[start]:
+                span = f"({start}-{i - 1}): {i - start} x " if i - start > 1 else f"({start}): "
+                lines.append(span + texts[start])
+                start = i
+        return lines
+
+
 # Module.state_dict
 
 
@@ -1119,6 +1240,27 @@ def state_with_every_buffer(self, *, destination=None, prefix="", keep_vars=Fals
 def state_named_once(self, *, destination=None, prefix="", keep_vars=False):
     destination = OrderedDict() if destination is None else destination
     for path, module in self.named_modules():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None and name not in module._non_persistent_buffers_set:
+                key = prefix + (f"{path}.{name}" if path else name)
+                destination[key] = tensor if keep_vars else tensor.detach()
+    return destination
+
+
+@wrong("Module.state_dict", says="without a dot of its own")
+def prefix_with_a_dot(self, *, destination=None, prefix="", keep_vars=False):
+    destination = OrderedDict() if destination is None else destination
+    for path, module in self.named_modules(prefix=prefix, remove_duplicate=False):
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None and name not in module._non_persistent_buffers_set:
+                destination[f"{path}.{name}" if path else name] = tensor if keep_vars else tensor.detach()
+    return destination
+
+
+@wrong("Module.state_dict", says="an empty dict is a dict too")
+def empty_destination_is_false(self, *, destination=None, prefix="", keep_vars=False):
+    destination = destination or OrderedDict()
+    for path, module in self.named_modules(remove_duplicate=False):
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None and name not in module._non_persistent_buffers_set:
                 key = prefix + (f"{path}.{name}" if path else name)

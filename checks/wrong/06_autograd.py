@@ -121,11 +121,12 @@ def order_backwards(targets):
 
 @wrong("topological_order", says="remember what was seen")
 def walks_all_paths(targets):
-    order, stack = [], [(target, False) for target in targets]
+    order, noted, stack = [], set(), [(target, False) for target in targets]
     while stack:
         target, finished = stack.pop()
         if finished:
-            if not any(target is other for other in order):
+            if id(target) not in noted:
+                noted.add(id(target))
                 order.append(target)
         else:
             stack.append((target, True))
@@ -316,7 +317,7 @@ def forgets_g(ctx, g):
     return b, a
 
 
-@wrong("Mul.backward", says="g times the other input")
+@wrong("Mul.backward", says="added to the slope")
 def adds(ctx, g):
     a, b = ctx.inputs
     return g + b, g + a
@@ -328,25 +329,25 @@ def no_minus(ctx, g):
     return g / b, g * a / (b * b)
 
 
-@wrong("Div.backward", says="-g * a / b^2")
+@wrong("Div.backward", says="b is missing below the line")
 def no_square(ctx, g):
     a, b = ctx.inputs
     return g / b, -g * a / b
 
 
-@wrong("Div.backward", says="dL/da = g / b")
+@wrong("Div.backward", says="the slope of a product: in a quotient")
 def as_mul(ctx, g):
     a, b = ctx.inputs
     return g * b, -g * a / (b * b)
 
 
-@wrong("Pow.backward", says="g * b * a ** (b - 1)")
+@wrong("Pow.backward", says="the exponent must be lowered by 1")
 def exponent_not_lowered(ctx, g):
     a, b = ctx.inputs
     return g * b * a**b, g * a**b * np.log(a)
 
 
-@wrong("Pow.backward", says="dL/da = g * b * a ** (b - 1)")
+@wrong("Pow.backward", says="the exponent is missing as a factor")
 def no_factor(ctx, g):
     a, b = ctx.inputs
     return g * a ** (b - 1), g * a**b * np.log(a)
@@ -355,16 +356,23 @@ def no_factor(ctx, g):
 @wrong("Pow.backward", says="not 0 * inf")
 def nan_at_zero(ctx, g):
     a, b = ctx.inputs
-    ga = g * b * np.asarray(a, float) ** (b - 1.0)
-    return ga, g * a**b * np.log(a)
+    for_a, for_b = ctx.needs_input_grad
+    return g * b * np.asarray(a, float) ** (b - 1.0) if for_a else None, g * a**b * np.log(a) if for_b else None
 
 
-@wrong("Exp.backward", says="the slope of e^a is e^a")
+@wrong("Pow.backward", says="nobody asked")
+def works_for_nobody(ctx, g):
+    a, b = ctx.inputs
+    ga = np.where(np.equal(b, 0), 0, g * b * as_float(np.asarray(a)) ** (b - 1))
+    return ga, np.where(np.equal(a, 0) & np.greater_equal(b, 0), 0, g * a**b * np.log(a))
+
+
+@wrong("Exp.backward", says="this is the exponential of g")
 def of_g(ctx, g):
     return g * np.exp(g)
 
 
-@wrong("Exp.backward", says="the slope of e^a is e^a")
+@wrong("Exp.backward", says="here a itself is the exponent")
 def power_rule(ctx, g):
     return g * ctx.output / np.e
 
@@ -374,13 +382,13 @@ def no_g(ctx, g):
     return ctx.output
 
 
-@wrong("Log.backward", says="the slope of log(a) is 1 / a")
+@wrong("Log.backward", says="this grows with a")
 def multiplies(ctx, g):
     (a,) = ctx.inputs
     return g * a
 
 
-@wrong("Log.backward", says="the slope of log(a) is 1 / a")
+@wrong("Log.backward", says="this is upside down")
 def upside_down(ctx, g):
     (a,) = ctx.inputs
     return a / g
@@ -392,7 +400,7 @@ def no_g2(ctx, g):
     return 1 / a
 
 
-@wrong("MatMul.backward", says="g @ b.T")
+@wrong("MatMul.backward", says="let the shapes lead")
 def no_transpose_order(ctx, g):
     a, b = ctx.inputs
     return b @ g.T, g.T @ a
@@ -429,24 +437,24 @@ def divides(ctx, g):
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / math.prod(shape)
 
 
-@wrong("Sum.backward", says="every element had the same share")
+@wrong("Sum.backward", says="g is missing")
 def ones(ctx, g):
     return np.ones(ctx.shapes[0])
 
 
-@wrong("Mean.backward", says="this is 30 times the gradient")
+@wrong("Mean.backward", says="the gradient of a sum: a mean divides it")
 def as_sum(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape)
 
 
-@wrong("Mean.backward", says="must be put back with size 1")
+@wrong("Mean.backward", says="divided by all 30 elements")
 def by_all(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / math.prod(shape)
 
 
-@wrong("Mean.backward", says="a share of 1 / count")
+@wrong("Mean.backward", says="the gradient of a sum: a mean divides it")
 def by_results(ctx, g):
     shape = ctx.shapes[0]
     return np.broadcast_to(restore_dims(g, shape, **ctx.options), shape) / max(g.size, 1)
@@ -470,6 +478,36 @@ def shares_over_dim(ctx, g):
     dim, keepdim = ctx.options["dim"], ctx.options.get("keepdim", False)
     largest = a == a.max(axis=dim, keepdims=True)
     return restore_dims(g, a.shape, dim, keepdim) * largest / largest.sum(axis=dim, keepdims=True)
+
+
+@wrong("Max.backward", says="the largest got the gradient of a minimum")
+def forgets_find(ctx, g):
+    (a,), dim = ctx.inputs, ctx.options["dim"]
+    if dim is None:
+        largest = (a == a.max()) | (np.isnan(a) & np.isnan(a).any())
+        return g * largest / largest.sum()
+    out = np.zeros_like(a)
+    place = np.expand_dims(ctx.find(a, axis=dim), dim)
+    np.put_along_axis(out, place, restore_dims(g, a.shape, **ctx.options), axis=dim)
+    return out
+
+
+@wrong("Max.backward", says="with another ctx.find")
+def always_argmax(ctx, g):
+    (a,), dim = ctx.inputs, ctx.options["dim"]
+    if dim is None:
+        largest = (a == a.flat[ctx.find(a)]) | (np.isnan(a) & np.isnan(a).any())
+        return g * largest / largest.sum()
+    out = np.zeros_like(a)
+    place = np.expand_dims(np.argmax(a, axis=dim), dim)
+    np.put_along_axis(out, place, restore_dims(g, a.shape, **ctx.options), axis=dim)
+    return out
+
+
+@wrong("Max.backward", says="and not the output")
+def compares_with_output(ctx, g):
+    (a,) = ctx.inputs
+    return g * (a == ctx.output)
 
 
 @wrong("Reshape.backward", says="in the same order")
@@ -509,14 +547,14 @@ def last_wins(ctx, g):
     return out
 
 
-@wrong("Index.backward", says="0 elsewhere")
+@wrong("Index.backward", says="what was not taken moves nothing")
 def ones_elsewhere(ctx, g):
     out = np.ones(ctx.shapes[0], g.dtype)
     out[ctx.options["index"]] = g
     return out
 
 
-@wrong("Index.backward", says="g where the elements were taken")
+@wrong("Index.backward", says="goes back to where its element was taken")
 def index_of_g(ctx, g):
     return np.broadcast_to(g.sum(), ctx.shapes[0])
 
@@ -537,7 +575,7 @@ def whole_g(ctx, g):
     return tuple(g for _ in ctx.shapes)
 
 
-@wrong("Where.backward", says="0 elsewhere")
+@wrong("Where.backward", says="came from one of the two")
 def both_g(ctx, g):
     return None, g, g
 
@@ -559,17 +597,17 @@ def passes_all(ctx, g):
     return g
 
 
-@wrong("ReLU.backward", says="where it is not")
+@wrong("ReLU.backward", says="one on each side of 0")
 def one_at_zero(ctx, g):
     return g * (ctx.output >= 0)
 
 
-@wrong("ReLU.backward", says="the slope is 1")
+@wrong("ReLU.backward", says="the slope is the same everywhere")
 def no_gate(ctx, g):
     return g * ctx.output
 
 
-@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+@wrong("LeakyReLU.backward", says="left of 0 this one is not flat")
 def as_relu(ctx, g):
     return g * (ctx.inputs[0] > 0)
 
@@ -579,22 +617,22 @@ def zero_is_right(ctx, g):
     return np.where(ctx.inputs[0] >= 0, g, g * ctx.options["negative_slope"])
 
 
-@wrong("LeakyReLU.backward", says="negative_slope elsewhere")
+@wrong("LeakyReLU.backward", says="when nobody says otherwise")
 def always_a_hundredth(ctx, g):
     return np.where(ctx.inputs[0] > 0, g, g * 0.01)
 
 
-@wrong("LeakyReLU.backward", says="the slope is 1 where a is positive")
+@wrong("LeakyReLU.backward", says="the two sides are exchanged")
 def sides_exchanged(ctx, g):
     return np.where(ctx.inputs[0] > 0, g * ctx.options["negative_slope"], g)
 
 
-@wrong("Sigmoid.backward", says="out * (1 - out)")
+@wrong("Sigmoid.backward", says="does not become flat on the right")
 def square(ctx, g):
     return g * ctx.output * ctx.output
 
 
-@wrong("Sigmoid.backward", says="out * (1 - out)")
+@wrong("Sigmoid.backward", says="does not become flat on the left")
 def no_first(ctx, g):
     return g * (1 - ctx.output)
 
@@ -606,7 +644,7 @@ def in_place_out(ctx, g):
     return g * out
 
 
-@wrong("Tanh.backward", says="1 - out^2")
+@wrong("Tanh.backward", says="does not become flat on the left")
 def not_squared(ctx, g):
     return g * (1 - ctx.output)
 
@@ -616,34 +654,34 @@ def sign(ctx, g):
     return g * (ctx.output**2 - 1)
 
 
-@wrong("Tanh.backward", says="1 - out^2")
+@wrong("Tanh.backward", says="this is the slope of a sigmoid")
 def like_sigmoid(ctx, g):
     return g * ctx.output * (1 - ctx.output)
 
 
-@wrong("GELU.backward", says="the product rule")
+@wrong("GELU.backward", says="half of the product rule: cdf(a) moves")
 def only_cdf(ctx, g):
     return g * ctx.cdf
 
 
-@wrong("GELU.backward", says="the product rule")
+@wrong("GELU.backward", says="half of the product rule: the factor a moves")
 def only_density(ctx, g):
     (a,) = ctx.inputs
     return g * a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)
 
 
-@wrong("GELU.backward", says="nudge one element")
+@wrong("GELU.backward", says="the slope of the exact form")
 def exact_for_both(ctx, g):
     (a,) = ctx.inputs
     return g * (ctx.cdf + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi))
 
 
-@wrong("SiLU.backward", says="the product rule")
+@wrong("SiLU.backward", says="half of the product rule: the sigmoid moves")
 def only_sigmoid(ctx, g):
     return g * ctx.sigmoid
 
 
-@wrong("SiLU.backward", says="the product rule")
+@wrong("SiLU.backward", says="half of the product rule: the factor a moves")
 def only_slope_of_sigmoid(ctx, g):
     (a,) = ctx.inputs
     return g * a * ctx.sigmoid * (1 - ctx.sigmoid)
@@ -655,39 +693,39 @@ def silu_without_g(ctx, g):
     return s + a * s * (1 - s)
 
 
-@wrong("Softmax.backward", says="sum of g * out over dim")
+@wrong("Softmax.backward", says="raising one score also lowers the others")
 def element_wise(ctx, g):
     return g * ctx.output * (1 - ctx.output)
 
 
-@wrong("Softmax.backward", says="sum of g * out over dim")
+@wrong("Softmax.backward", says="each row has one of its own")
 def over_all(ctx, g):
     out = ctx.output
     return out * (g - (g * out).sum())
 
 
-@wrong("Softmax.backward", says="sum of g * out over dim")
+@wrong("Softmax.backward", says="they were summed without g")
 def forgets_g_in_sum(ctx, g):
     out = ctx.output
     return out * (g - out.sum(axis=ctx.options["dim"], keepdims=True))
 
 
-@wrong("LogSoftmax.backward", says="sum of g over dim")
+@wrong("LogSoftmax.backward", says="as if each number stood alone")
 def no_sum(ctx, g):
     return g - np.exp(ctx.output) * g
 
 
-@wrong("LogSoftmax.backward", says="sum of g over dim")
+@wrong("LogSoftmax.backward", says="the slope has the chances")
 def no_exp(ctx, g):
     return g - ctx.output * g.sum(axis=ctx.options["dim"], keepdims=True)
 
 
-@wrong("LogSoftmax.backward", says="sum of g over dim")
+@wrong("LogSoftmax.backward", says="each row has one of its own")
 def over_everything(ctx, g):
     return g - np.exp(ctx.output) * g.sum()
 
 
-@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
+@wrong("LogSumExp.backward", says="the slope of the logarithm is missing")
 def forgets_out(ctx, g):
     (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
     return restore_dims(g, a.shape, dim, keepdim) * np.exp(a)
@@ -699,7 +737,7 @@ def overflows(ctx, g):
     return restore_dims(g, a.shape, dim, keepdim) * np.exp(a) / np.exp(a).sum(axis=dim, keepdims=True)
 
 
-@wrong("LogSumExp.backward", says="the gradient of logsumexp is the softmax")
+@wrong("LogSumExp.backward", says="divided by its own sum")
 def restores_only_g(ctx, g):
     (a,), dim, keepdim = ctx.inputs, ctx.options["dim"], ctx.options["keepdim"]
     return restore_dims(g, a.shape, dim, keepdim) * np.exp(a - ctx.output.mean())
@@ -719,14 +757,28 @@ def nll_without_weights(ctx, scale):
     return out
 
 
-@wrong("NLL.rows_grad", says="only the number at the class")
+@wrong("NLL.rows_grad", says="the class of one row was set in every row")
 def nll_whole_columns(ctx, scale):
     out = np.zeros((len(ctx.index), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
     out[:, ctx.index] = -(scale * ctx.weights)[:, None]
     return out
 
 
-@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
+@wrong("NLL.rows_grad", says="as many as ctx.index has")
+def nll_rows_of_scale(ctx, scale):
+    out = np.zeros((len(scale), ctx.shapes[0][min(len(ctx.shapes[0]) - 1, 1)]), ctx.dtype)
+    out[0, ctx.index] = -scale * ctx.weights
+    return out
+
+
+@wrong("NLL.rows_grad", says="its only size is the number of classes")
+def nll_shape_of_a(ctx, scale):
+    out = np.zeros(ctx.shapes[0], ctx.dtype)
+    out[ctx.pick(out)] = -scale * ctx.weights
+    return out
+
+
+@wrong("CrossEntropy.rows_grad", says="the second part is missing")
 def only_softmax(ctx, scale):
     return ctx.exp * (scale * ctx.weights / ctx.total)[:, None]
 
@@ -738,7 +790,7 @@ def forgets_weights(ctx, scale):
     return out
 
 
-@wrong("CrossEntropy.rows_grad", says="softmax - 1 at the class")
+@wrong("CrossEntropy.rows_grad", says="the scale is missing")
 def forgets_scale(ctx, scale):
     out = ctx.exp / ctx.total[:, None]
     out[ctx.pick(out)] -= 1
@@ -758,7 +810,7 @@ def divides_by_zero(ctx, g):
         return g * (a - t) / (a * (1 - a)), g * (np.log1p(-a) - np.log(a)) if ctx.needs_input_grad[1] else None
 
 
-@wrong("BinaryCrossEntropy.backward", says="(a - t) / (a * (1 - a))")
+@wrong("BinaryCrossEntropy.backward", says="this is the slope in a logit")
 def as_if_of_logits(ctx, g):
     a, t = ctx.inputs
     return g * (a - t), None
@@ -837,6 +889,22 @@ def stacks_rows(func, inputs, x, number, eps):
             flat[j] = value
             columns.append((ends[0] - ends[1]) / (2 * eps))
     return np.stack(columns, axis=0)
+
+
+@wrong("gradcheck", says="inputs = as_tuple(inputs)")
+def takes_only_tuples(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+    places = [(place, x) for place, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not places:
+        raise ValueError("gradcheck expects at least one input that requires grad")
+    for number, out in enumerate(as_tuple(func(*inputs))):
+        for place, x in places if out.requires_grad else []:
+            numerical, analytical = differences(func, inputs, x, number, eps), jacobian(out, x)
+            close = np.isclose(analytical, numerical, rtol, atol)
+            if not close.all():
+                if raise_exception:
+                    raise GradcheckError(mismatch(number, place, out, x, analytical, numerical, close))
+                return False
+    return True
 
 
 @wrong("gradcheck", says="check every input")

@@ -187,6 +187,19 @@ def walks_twice(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, f
     return Tensor(np.array(total, np.float32))
 
 
+@wrong("clip_grad_norm_", says="the norm has the dtype of the gradients")
+def always_float32(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    grads, norm_type = _gradients(parameters), float(norm_type)
+    total = _norm(np.array([_norm(grad, norm_type) for grad in grads]), norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError("the norm is non-finite")
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1:
+        for grad in grads:
+            grad *= factor
+    return Tensor(total)
+
+
 # clip_grad_value_
 
 
@@ -261,6 +274,18 @@ def expects_every_gradient(model, optimizer, scheduler=None, max_norm=None, scal
     for parameter in model.parameters():
         parameter.grad.array *= scale
     if max_norm is not None:
+        clip_grad_norm_(model.parameters(), max_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    if scheduler is not None:
+        scheduler.step()
+
+
+@wrong("apply_gradients", says="`if max_norm:` takes it for none")
+def takes_zero_for_none(model, optimizer, scheduler=None, max_norm=None, scale=1.0):
+    for grad in _gradients(model.parameters()):
+        grad *= scale
+    if max_norm:
         clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     optimizer.zero_grad()
@@ -506,6 +531,22 @@ def divides_by_nothing(done, total, width=24):
     return f"[{'=' * filled}{'-' * (width - filled)}] {done}/{total}"
 
 
+@wrong("progress_text", says="a total of 0 is known")
+def only_the_count_of_nothing(done, total, width=24):
+    if not total:
+        return f"{done}"
+    filled = width * done // total
+    return f"[{'=' * filled}{'-' * (width - filled)}] {done}/{total}"
+
+
+@wrong("progress_text", says="so nothing is filled")
+def nothing_is_finished(done, total, width=24):
+    if total is None:
+        return f"{done}"
+    filled = width * done // total if total else width
+    return f"[{'=' * filled}{'-' * (width - filled)}] {done}/{total}"
+
+
 # Trainer.after_step
 
 
@@ -569,6 +610,18 @@ def steps_a_plateau_blindly(self, row):
     self.history.append(row)
     if self.each_epoch is not None:
         self.each_epoch.step()
+    for callback in self.callbacks:
+        callback.on_epoch_end(self, row)
+    if self.checkpoint is not None:
+        self.save(self.checkpoint)
+
+
+@wrong("Trainer.after_epoch", says="all others are called without")
+def gives_every_scheduler_a_value(self, row):
+    self.epoch += 1
+    self.history.append(row)
+    if self.each_epoch is not None:
+        self.each_epoch.step(row.get("val_loss", row["loss"]))
     for callback in self.callbacks:
         callback.on_epoch_end(self, row)
     if self.checkpoint is not None:
@@ -786,6 +839,22 @@ def leaves_keys(value, tensors):
     return {str(key): unpack(item, tensors) for key, item in content}
 
 
+@wrong("unpack", says="keys are unpacked too")
+def keys_stay_packed(value, tensors):
+    if isinstance(value, list):
+        return [unpack(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "tuple":
+        return tuple(unpack(item, tensors) for item in content)
+    if kind == "dict":
+        return {key: unpack(item, tensors) for key, item in content}
+    raise ValueError(f"unknown kind {kind!r}")
+
+
 @wrong("unpack", says="also deep inside")
 def not_deep(value, tensors):
     if isinstance(value, list):
@@ -863,6 +932,30 @@ def header_in_order_of_data(arrays, metadata):
         header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(arrays[name].tobytes() for name in order)
+
+
+@wrong("to_bytes", says="empty metadata says nothing and is left out")
+def metadata_though_empty(arrays, metadata):
+    header, end = {"__metadata__": metadata, **dict.fromkeys(arrays)}, 0
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in order:
+        a = arrays[name]
+        header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(arrays[name].tobytes() for name in order)
+
+
+@wrong("to_bytes", says="no more blanks than are missing")
+def eight_blanks_for_none(arrays, metadata):
+    header, end = ({"__metadata__": metadata} if metadata else {}) | dict.fromkeys(arrays), 0
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in order:
+        a = arrays[name]
+        header[name] = {"dtype": CODES[a.dtype], "shape": list(a.shape), "data_offsets": [end, end := end + a.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (8 - len(text) % 8)
     return len(text).to_bytes(8, "little") + text + b"".join(arrays[name].tobytes() for name in order)
 
 
