@@ -112,6 +112,7 @@ class Bench:
         self.package.write({})
         self.library = self.package.imported()
         self.changed = ""  # the exercise whose answer is not the reference's
+        self.caught: dict[str, str] = {}  # exercise -> the check that failed last, which is tried first
 
     def put(self, name: str, text: str) -> None:
         """Load an answer; an answer to another exercise that was loaded before is taken out."""
@@ -127,12 +128,14 @@ class Bench:
     def passes(self, module_id: str, name: str) -> bool:
         """Do all checks of an exercise pass? Without pytest, and only up to the first that fails."""
         module, marks = course.import_checks(checks_path(module_id)), course.collect(checks_path(module_id))[name]
-        functions = [getattr(module, function) for function in marks.functions]
+        names = sorted(marks.functions, key=lambda function: function != self.caught.get(name))
+        functions = [getattr(module, function) for function in names]
         if any(set(inspect.signature(function).parameters) != {"tt", "expect"} for function in functions):
             return self.result(module_id, name).status == PASSED
         codes = limits.codes_of(loader.functions(self.library))
         try:
             for function in functions:
+                self.caught[name] = function.__name__
                 with limits.limit(marks.limit, codes), warnings.catch_warnings():
                     function(tt=self.library, expect=Expect(self.library))
         except (Exception, limits.TimeLimit):

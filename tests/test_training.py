@@ -519,3 +519,15 @@ def test_an_error_names_the_file(tmp_path):
         load(tmp_path / "broken.safetensors")
     with open(tmp_path / "broken.safetensors", "rb") as file, pytest.raises(RuntimeError, match=r"broken\.safetensors"):
         load(file)
+
+
+def test_a_cut_off_file_is_no_pickle_although_its_first_byte_is_the_same():
+    """A header of 128 bytes begins with the byte 0x80, as every pickle does."""
+    content = next(
+        made
+        for n in range(100)
+        if int.from_bytes((made := serialization.to_bytes({"x" * n: np.float32([1])}, {}))[:8], "little") == 128
+    )
+    assert content[0] == 0x80
+    with pytest.raises(ValueError, match="claims 128 bytes"):
+        serialization.from_bytes(content[:100])
