@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
@@ -33,13 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker("browser")
     items.sort(key=lambda item: here in item.path.parents)
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the figures that the tests measured (`record_property`), also when they ran on several cores."""
-    for report in terminalreporter.stats.get("passed", []):
-        for name, text in getattr(report, "user_properties", ()):
-            terminalreporter.write_line(f"{name}: {text}")
 
 
 def start_server(folder: Path) -> ThreadingHTTPServer:

@@ -38,7 +38,10 @@ def test_robot_solves_the_lesson(module: dict[str, Any], base: str, launch: Laun
     waits: list[float] = []
     plain: list[float] = []
     for index in range(lesson):
-        source = student.state(index)["source"]
+        state = student.state(index)
+        if state["type"] != "code":
+            continue
+        source = state["source"]
         name = source.split()[1] if source.startswith("%%exercise ") else None
         if name:
             student.type(index, f"%%exercise {name}\n{solution[name]}")
