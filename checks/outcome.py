@@ -141,7 +141,7 @@ def _explain(error: BaseException, exercise: str, call: str, lines: tuple[Line, 
         )
     if isinstance(error, NotImplementedError) and (needed := source.parse_not_written(str(error))):
         return _needs(needed, exercise, call, lines)
-    if isinstance(error, NameError) and error.name and not isinstance(error, UnboundLocalError):
+    if lines and isinstance(error, NameError) and error.name and not isinstance(error, UnboundLocalError):
         return Failure("error", call, message, why=_known_names(error), lines=lines)
     if isinstance(error, RecursionError):
         why = "a function keeps calling itself, directly or through another; which call ends the chain?"

@@ -1,13 +1,11 @@
 """The scripts of tests/dropin give PyTorch's numbers and PyTorch's text when tinytorch stands in for it."""
 
-import importlib.util
 import sys
 
 import pytest
 from dropin import harness
 
 EXPECTED = harness.expected()
-HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 def check(name, library, tolerance):
@@ -29,7 +27,6 @@ def test_a_script_runs_with_tinytorch_and_gives_pytorchs_curve(name):
     check(name, "tinytorch", harness.TOLERANCE)
 
 
-@pytest.mark.skipif(not HAS_TORCH, reason="needs PyTorch")
 @pytest.mark.parametrize("name", harness.SCRIPTS)
 def test_the_frozen_results_are_what_pytorch_gives(name):
     check(name, "torch", 1e-4)
