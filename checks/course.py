@@ -191,7 +191,7 @@ def site_base() -> str | None:
     import pyodide_js
 
     index: str = pyodide_js._api.config.indexURL
-    return index.split("/static/pyodide", 1)[0]
+    return index.rsplit("/python", 1)[0]
 
 
 def skeleton(course: dict[str, Any], root: Path | None) -> dict[str, str]:

@@ -91,7 +91,7 @@ def test_the_site_is_what_precedes_the_runtime(monkeypatch):
 
     page = types.ModuleType("pyodide_js")
     page._api = types.SimpleNamespace(  # type: ignore[attr-defined]
-        config=types.SimpleNamespace(indexURL="http://127.0.0.1:8017/fork/static/pyodide/")
+        config=types.SimpleNamespace(indexURL="http://127.0.0.1:8017/fork/python/")
     )
     monkeypatch.setattr(sys, "platform", "emscripten")
     monkeypatch.setitem(sys.modules, "pyodide_js", page)

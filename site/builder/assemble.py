@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import lessons, runtime, wheels
+from builder import bundle, lessons, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -20,9 +20,11 @@ log = logging.getLogger("build")
 ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
+KERNEL = "extensions/@jupyterlite/pyodide-kernel-extension/static"
+WORKERS = ("comlink", "coincident")  # the kernel's worker, and the one of a cross-origin isolated page
 OURS = (
     *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
-    *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
+    *("manifest.webmanifest", "icon.svg", "icon-512x512.png", "start.js"),
 )
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
     *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
@@ -46,11 +48,13 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
     with spinner("  lessons and wheels"):
         course = lessons.course(root)
         write_contents(root, stage / "contents", course)
-        packages = write_pyodide(root, stage / "lite/static/pyodide", fetched, course)
-    write_config(root, stage / "lite", packages)
-    log.info("site: %d lessons, %d packages in the page", len(lessons.written(course)), len(packages))
+        write_config(root, stage / "lite")
+    with spinner("  Python"):
+        write_python(root, cache, stage / "python", fetched, course)
+    log.info("site: %d lessons", len(lessons.written(course)))
     with spinner("  notebook app"):
         run_jupyter_lite(stage, output)
+    (stage / "python").rename(output / "python")
     finish(root, output, course, solutions)
     write_atomic(output / "build.json", json.dumps({"inputs": key}).encode())
     replace_folder(output, site)
@@ -69,23 +73,32 @@ def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:
         os.utime(path, (EPOCH, EPOCH))
 
 
-def write_pyodide(root: Path, folder: Path, fetched: list[Path], course: dict[str, Any]) -> list[str]:
-    """Write the runtime with our two wheels in its lock; return the names of all packages to preload."""
+def write_python(root: Path, cache: Path, folder: Path, fetched: list[Path], course: dict[str, Any]) -> None:
+    """Write the folder from which the page starts Python: the runtime, its files in packs, what loads them."""
     folder.mkdir(parents=True)
     for path in fetched:
         shutil.copy2(path, folder / path.name)
+    shutil.copyfile(root / "site/python.mjs", folder / "python.mjs")
+    wheels.page(root, folder)
     wheels.skeleton(root, folder, course)
     wheels.checks(root, folder, course)
-    return wheels.write_lock(folder, runtime.read_lock())
+    bundle.pack(folder, cache, sorted(folder.glob("*.whl")), first_lesson(root, course))
 
 
-def write_config(root: Path, folder: Path, packages: list[str]) -> None:
-    """Write the app's settings: the committed jupyter-lite.json with the packages filled in, and the build's own."""
-    config = json.loads((root / "jupyter-lite.json").read_text("utf-8"))
-    options = config["jupyter-config-data"]["litePluginSettings"][KERNEL_PLUGIN]["loadPyodideOptions"]
-    options["packages"] = packages
-    options["env"]["IPYTHONDIR"] = wheels.IPYTHONDIR
-    write_atomic(folder / "jupyter-lite.json", json.dumps(config, indent=2).encode())
+def first_lesson(root: Path, course: dict[str, Any]) -> list[str]:
+    """Return cells as a student runs them in the first lesson: solved, wrong and broken ones, a hint, a measurement."""
+    module = lessons.written(course)[0]
+    answers = lessons.solutions(root, module)
+    solved = [f"%%exercise {name}\n{answer}" for name, answer in answers.items()]
+    name, answer = next(iter(answers.items()))
+    wrong = [f"%%exercise {name}\n{answer.split('(')[0]}(*_, **__):\n    return None", f"%%exercise {name}\n{answer}("]
+    typed = [f"%hint {name}", "import tinytorch as tt\ntt.tensor([1.0])", "1 / 0", "%%measure\nsum(range(10))"]
+    return [*solved, *wrong, *typed, f"%check {module['id']}"]
+
+
+def write_config(root: Path, folder: Path) -> None:
+    """Write the app's settings: the committed jupyter-lite.json, and the build's own."""
+    write_atomic(folder / "jupyter-lite.json", (root / "jupyter-lite.json").read_bytes())
     own = {
         "LiteBuildConfig": {
             "apps": list(APPS),
@@ -123,18 +136,24 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
             answers = lessons.solutions(root, module)
             name = Path(module["notebook"]).with_suffix(".json").name
             write_atomic(output / "solutions" / name, json.dumps(answers, indent=1).encode())
+    kernels = {kind: next((output / KERNEL).glob(f"{kind}.worker.*.js")).name for kind in WORKERS}
+    for kind, name in kernels.items():
+        text = f'import "./python.mjs";\nimport "../{KERNEL}/{name}";\n'  # Python starts, then the app's part of the worker
+        write_atomic(output / "python" / f"{kind}.mjs", text.encode())
     for app in APPS:
-        brand(output / app / "index.html")
+        brand(output / app / "index.html", kernels)
     for name in UNUSED:
         (output / name).unlink(missing_ok=True)
 
 
-def brand(page: Path) -> None:
-    """Give an app's page our name, our style sheet and our script."""
+def brand(page: Path, kernels: dict[str, str]) -> None:
+    """Give an app's page our name, our style sheet and our scripts."""
     html = page.read_text("utf-8")
     html = re.sub("<title>.*?</title>", "<title>TinyTorch</title>", html)
     html = html.replace("Loading JupyterLite...", "Loading the notebook ...")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
+    workers = " ".join(f'data-{kind}="{KERNEL}/{name}"' for kind, name in kernels.items())
+    html = html.replace("<head>", f'<head>\n<script src="../start.js" {workers}></script>', 1)
     html = html.replace("</head>", HEAD + "</head>", 1)
     page.write_text(html, "utf-8")
 

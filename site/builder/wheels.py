@@ -1,4 +1,4 @@
-"""The two wheels of the course (skeleton package, checks) and the Pyodide lock that preloads them."""
+"""The wheels of the course: skeleton package, checks, and what stands in for the app's package installer."""
 
 from __future__ import annotations
 
@@ -7,22 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pyodide_lock import InfoSpec, PackageSpec, PyodideLockSpec
-from pyodide_lock.utils import add_wheels_to_spec
 from wheel.wheelfile import WheelFile
 
 from builder import lessons
-from builder.errors import BuildError, write_atomic
 
 logging.getLogger("wheel").setLevel(logging.WARNING)  # it names every file it adds
-IPYTHONDIR = "/lib/python3.14/site-packages/checks/ipython"
-DISTRIBUTION_FILES = {
-    "pyodide.mjs",
-    "pyodide.asm.mjs",
-    "pyodide.asm.wasm",
-    "python_stdlib.zip",
-    "pyodide-lock.json",
-}
 
 
 def write_wheel(
@@ -62,26 +51,8 @@ def checks(root: Path, folder: Path, course: dict[str, Any]) -> Path:
     return write_wheel(folder, "tinytorch_checks", course["release"], files, ("tinytorch", "pytest", "ipython"))
 
 
-def write_lock(folder: Path, locked: dict[str, Any]) -> list[str]:
-    """Write `pyodide-lock.json` naming exactly the wheels in `folder`; return the package names.
-
-    Wheels rebuilt by Pyodide keep their entry of the official lock; all others are read by pyodide-lock.
-    """
-    official = json.loads((folder / "pyodide-lock.json").read_text("utf-8"))
-    # releases from 314 on name an ABI where pyodide-lock 0.1.2 still demands a version
-    info = InfoSpec(version=locked["pyodide"]["version"], **official["info"])
-    spec = PyodideLockSpec(info=info, packages={})
-    rebuilt = [item for item in locked["files"] if item["source"] == "pyodide" and "package" in item]
-    for item in rebuilt:
-        entry = PackageSpec(**official["packages"][item["package"]])
-        if entry.sha256 != item["sha256"]:
-            raise BuildError(f"{item['name']}: site/runtime.lock and Pyodide's own lock name different checksums.")
-        spec.packages[item["package"]] = entry
-    known = DISTRIBUTION_FILES | {item["name"] for item in rebuilt}
-    others = sorted(p for p in folder.iterdir() if p.name not in known)
-    spec = add_wheels_to_spec(spec, others, base_path=folder)
-    for entry in spec.packages.values():
-        entry.depends = sorted(entry.depends)
-    lock = spec.model_dump() | {"info": official["info"]}
-    write_atomic(folder / "pyodide-lock.json", json.dumps(lock, indent=1, sort_keys=True).encode())
-    return sorted(spec.packages)
+def page(root: Path, folder: Path) -> Path:
+    """Write the wheel of what only the page needs: its start, and a stand-in for the app's package installer."""
+    source = root / "site/page"
+    files: dict[str, str | bytes] = {p.relative_to(source).as_posix(): p.read_text("utf-8") for p in source.rglob("*.py")}
+    return write_wheel(folder, "page", "0", files)

