@@ -118,6 +118,7 @@ _loaded: dict[Path, ModuleType] = {}
 def import_checks(path: Path) -> ModuleType:
     """A file of checks as a module; imported once, writes no bytecode."""
     if path not in _loaded:
+        present(path)
         spec = importlib.util.spec_from_file_location(f"checks.{path.stem}", path)
         if spec is None or spec.loader is None:
             raise ImportError(f"cannot load {path}")
@@ -179,9 +180,18 @@ def dataset(name: str) -> dict[str, Any]:
     import numpy as np
 
     root = find_root()
-    folder = root / "content" / "datasets" if root else HERE / "datasets"
-    with np.load(folder / name) as data:
+    path = (root / "content" if root else HERE) / "datasets" / name
+    present(path)
+    with np.load(path) as data:
         return {key: data[key] for key in data.files}
+
+
+def present(path: Path) -> None:
+    """Fetch a file of the kit that the page did not start with; elsewhere all are there."""
+    if sys.platform == "emscripten" and not path.exists():
+        import tinytorch_page
+
+        tinytorch_page.present(path)
 
 
 def site_base() -> str | None:
@@ -199,7 +209,7 @@ def skeleton(course: dict[str, Any], root: Path | None) -> dict[str, str]:
 
     From the repository it is derived; an installed package already is the skeleton (found, not imported).
     """
-    return strip_files(course, reference(root)) if root else _texts(_installed_package())
+    return strip_files(course, reference(root)) if root else _texts(installed_package())
 
 
 def reference(root: Path) -> dict[str, str]:
@@ -222,7 +232,8 @@ def strip_files(course: dict[str, Any], files: dict[str, str]) -> dict[str, str]
     return {path: source.strip(text, messages.get(path, {})) for path, text in files.items()}
 
 
-def _installed_package() -> Path:
+def installed_package() -> Path:
+    """The folder of the installed skeleton."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise FileNotFoundError(f"the package {PACKAGE} is not installed")

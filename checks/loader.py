@@ -15,6 +15,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
+import marshal
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -46,15 +47,20 @@ def _compiled(filename: str, text: str) -> types.CodeType:
 class _Loader(importlib.machinery.SourceFileLoader):
     """Compiles a file unless it did so before, and writes no bytecode: answers change faster than file times do."""
 
+    def __init__(self, fullname: str, path: str, package: Package) -> None:
+        super().__init__(fullname, path)
+        self.package = package
+
     def get_code(self, fullname: str) -> types.CodeType:
-        return _compiled(self.path, Path(self.path).read_text(encoding="utf-8"))
+        inside = Path(self.path).relative_to(self.package.folder)
+        return self.package.bytecode(inside) or _compiled(self.path, Path(self.path).read_text(encoding="utf-8"))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the package in one folder, and nothing else."""
+    """Finds the package in its folder, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, package: Package) -> None:
+        self.package, self.folder = package, package.folder
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         name, *inner = fullname.split(".")
@@ -66,7 +72,7 @@ class _Finder(importlib.abc.MetaPathFinder):
                 return importlib.util.spec_from_file_location(
                     fullname,
                     file,
-                    loader=_Loader(fullname, str(file)),
+                    loader=_Loader(fullname, str(file), self.package),
                     submodule_search_locations=[str(place)] if is_package else None,
                 )
         return None
@@ -75,9 +81,20 @@ class _Finder(importlib.abc.MetaPathFinder):
 class Package:
     """A package in `folder`, imported under `name`; its files are this object's to write."""
 
-    def __init__(self, folder: Path, name: str, skeleton: dict[str, str]) -> None:
-        self.folder, self.name, self.skeleton = folder, name, skeleton
+    def __init__(self, folder: Path, name: str, skeleton: dict[str, str], installed: Path | None = None) -> None:
+        """installed: where the skeleton itself lies, with bytecode that was compiled for `folder`."""
+        self.folder, self.name, self.skeleton, self.installed = folder, name, skeleton, installed
         self.texts = dict(skeleton)
+
+    def bytecode(self, inside: Path) -> types.CodeType | None:
+        """What came compiled with the skeleton, for a file that has no answer in it."""
+        if self.installed is None or self.texts[inside.as_posix()] != self.skeleton[inside.as_posix()]:
+            return None
+        cached = Path(importlib.util.cache_from_source(str(self.installed / inside)))
+        if not cached.exists():
+            return None
+        code: types.CodeType = marshal.loads(cached.read_bytes()[16:])  # a header of 16 bytes comes first
+        return code if code.co_filename == str(self.folder / inside) else None
 
     def write(self, answers: dict[str, dict[str, str]]) -> None:
         """Write all files: the skeleton, with answers (file -> name -> source) in their places."""
@@ -99,7 +116,7 @@ class Package:
             sys.path.remove(parent)
         sys.path.insert(0, parent)
         importlib.invalidate_caches()
-        finder = _Finder(self.folder)
+        finder = _Finder(self)
         sys.meta_path.insert(0, finder)
         try:
             return importlib.import_module(self.name)

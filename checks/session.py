@@ -33,7 +33,8 @@ class Session:
         self.last = ""  # the exercise that was worked on last
         self.work = work.Work(store, self.course["release"])
         self.work.load()
-        self.package = loader.Package(folder / course.PACKAGE, course.PACKAGE, course.skeleton(self.course, root))
+        skeleton, installed = course.skeleton(self.course, root), None if root else course.installed_package()
+        self.package = loader.Package(folder / course.PACKAGE, course.PACKAGE, skeleton, installed)
         if course.PACKAGE in sys.modules:
             self.work.notices.append(
                 f"{course.PACKAGE} was imported before the checks were loaded. Run your import again: it is now "

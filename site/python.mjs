@@ -8,7 +8,7 @@ export { version };
 const HERE = new URL("./", import.meta.url);
 const REST_AFTER = 5000; // milliseconds after the start
 const LIBRARY = "/lib/python3.14/";
-globalThis.tinytorchRest = new URL("rest.bin", HERE).href; // where Python finds what it does not start with
+globalThis.tinytorchPacks = HERE.href; // where Python finds what it does not start with
 const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 
 // ---- what the page is told ---------------------------------------------------------------------
@@ -48,22 +48,28 @@ function gunzip(stream) {
 }
 
 async function fetchPack(name) {
-  const response = await fetch(new URL(name, HERE));
-  if (!response.ok) throw new Error(`${name}: the server answered ${response.status}`);
+  const response = await fetch(new URL(`${name}.bin`, HERE));
+  if (!response.ok) throw new Error(`${name}.bin: the server answered ${response.status}`);
   return unpack(await gunzip(response.body));
+}
+
+/** The pack of the lesson that is open: the page names its module in the worker's address. */
+function ofLesson() {
+  const module = new URLSearchParams(self.location.search).get("module");
+  return module ? [`module_${module}`] : [];
 }
 
 // ---- the start ---------------------------------------------------------------------------------
 
 async function begin() {
   tell("Python", 0.05);
-  const first = fetchPack("start.bin");
+  const packs = ["start", ...ofLesson()].map(fetchPack);
   const python = await loadRuntime({
     indexURL: HERE.href,
     stdLibURL: EMPTY_ZIP, // the library is in the packs
     env: { HOME: "/home/pyodide" },
     fsInit: async (FS) => {
-      write(FS, await first);
+      for (const files of await Promise.all(packs)) write(FS, files);
       tell("Python", 0.3);
     },
   });
@@ -73,7 +79,9 @@ async function begin() {
     postMessage({ tinytorch: { interrupts } });
   }
   tell("NumPy", 0.5);
-  python.runPython("import tinytorch_page; tinytorch_page.watch(); import numpy");
+  python.runPython("import tinytorch_page; tinytorch_page.watch()");
+  for (const name of ofLesson()) python.runPython(`tinytorch_page.is_here("${name}")`);
+  python.runPython("import numpy");
   tell("your work", 0.65);
   python.runPython("tinytorch_page.prepare()");
   tell("your work", 0.85);
@@ -84,8 +92,8 @@ const started = begin();
 started.catch((error) => tell("failed", 0, error.message));
 
 async function fetchRest(python) {
-  write(python.FS, await fetchPack("rest.bin"));
-  python.runPython("tinytorch_page.rest_is_here()");
+  write(python.FS, await fetchPack("rest"));
+  python.runPython("tinytorch_page.is_here('rest')");
 }
 
 /** What the app calls in place of Pyodide's own: gives it the Python that was started. */

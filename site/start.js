@@ -25,11 +25,11 @@
   }
 
   const Native = window.Worker;
+  const path = new URLSearchParams(location.search).get("path");
+  const module = script.dataset.modules.split(" ").find((id) => path?.startsWith(`${id}_`));
+  const address = (kind) => new URL(`python/${kind}.mjs${module ? `?module=${module}` : ""}`, script.src).href;
   const kinds = new Map(
-    ["comlink", "coincident"].map((kind) => [
-      new URL(script.dataset[kind], script.src).href,
-      new URL(`python/${kind}.mjs`, script.src).href,
-    ]),
+    ["comlink", "coincident"].map((kind) => [new URL(script.dataset[kind], script.src).href, address(kind)]),
   );
 
   function start(url) {
@@ -42,9 +42,8 @@
   }
 
   let early = null;
-  if (new URLSearchParams(location.search).has("path")) {
-    const kind = window.crossOriginIsolated ? "coincident" : "comlink";
-    const url = new URL(`python/${kind}.mjs`, script.src).href;
+  if (path) {
+    const url = address(window.crossOriginIsolated ? "coincident" : "comlink");
     early = { url, worker: start(url) };
   }
 

@@ -136,24 +136,25 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
             answers = lessons.solutions(root, module)
             name = Path(module["notebook"]).with_suffix(".json").name
             write_atomic(output / "solutions" / name, json.dumps(answers, indent=1).encode())
-    kernels = {kind: next((output / KERNEL).glob(f"{kind}.worker.*.js")).name for kind in WORKERS}
+    kernels = {kind: f"{KERNEL}/" + next((output / KERNEL).glob(f"{kind}.worker.*.js")).name for kind in WORKERS}
     for kind, name in kernels.items():
-        text = f'import "./python.mjs";\nimport "../{KERNEL}/{name}";\n'  # Python starts, then the app's part of the worker
+        text = f'import "./python.mjs";\nimport "../{name}";\n'  # Python starts first
         write_atomic(output / "python" / f"{kind}.mjs", text.encode())
+    modules = " ".join(module["id"] for module in lessons.written(course))
     for app in APPS:
-        brand(output / app / "index.html", kernels)
+        brand(output / app / "index.html", kernels | {"modules": modules})
     for name in UNUSED:
         (output / name).unlink(missing_ok=True)
 
 
-def brand(page: Path, kernels: dict[str, str]) -> None:
-    """Give an app's page our name, our style sheet and our scripts."""
+def brand(page: Path, data: dict[str, str]) -> None:
+    """Give an app's page our name, our style sheet and our scripts, the first of them with its data."""
     html = page.read_text("utf-8")
     html = re.sub("<title>.*?</title>", "<title>TinyTorch</title>", html)
     html = html.replace("Loading JupyterLite...", "Loading the notebook ...")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
-    workers = " ".join(f'data-{kind}="{KERNEL}/{name}"' for kind, name in kernels.items())
-    html = html.replace("<head>", f'<head>\n<script src="../start.js" {workers}></script>', 1)
+    attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
+    html = html.replace("<head>", f'<head>\n<script src="../start.js" {attributes}></script>', 1)
     html = html.replace("</head>", HEAD + "</head>", 1)
     page.write_text(html, "utf-8")
 

@@ -1,7 +1,7 @@
-"""Everything Python of the page, compiled and packed in two files: what a first lesson uses, and the rest.
+"""Everything Python of the page, compiled and packed: what every lesson uses, what one lesson uses, and the rest.
 
 The page's Python is newer than the one that builds, so Pyodide itself compiles, under Node, and a kernel started there
-tells which files a first lesson opens. Compiled wheels are kept in the cache; a build of the course alone takes seconds.
+tells which files a first lesson opens. Compiled wheels are kept in the cache: a later build takes seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import logging
+import re
 import shutil
 import struct
 import zipfile
@@ -25,6 +26,9 @@ log = logging.getLogger("build")
 SCRIPT = Path(__file__).with_name("compile.mjs")
 STDLIB = "python_stdlib.zip"
 LOCK = "pyodide-lock.json"
+OWN_PACK = re.compile(
+    r"site-packages/checks/(?:(?:__pycache__/)?test_(?P<module>\d\d)_.*|datasets/(?P<data>[^/.]+)\.\w+)"
+)
 STUDENT = "/home/pyodide/student/"  # where checks.session puts the student's package
 UNUSED = (  # files that nothing in a page opens
     *("*/tests/*", "*/test/*", "*.pyi.in", "*/RECORD", "*/INSTALLER", "*/direct_url.json", "*.dist-info/top_level.txt"),
@@ -51,18 +55,19 @@ def node(*arguments: str) -> str:
 
 
 def pack(folder: Path, cache: Path, archives: list[Path], cells: list[str]) -> None:
-    """Write `start.bin` and `rest.bin` to `folder` (which holds the runtime) from wheels and the standard library.
+    """Write the packs to `folder`, which holds the runtime, from wheels and the standard library.
 
     cells: what a student runs in a first lesson; the files it needs make up `start.bin`.
     """
     compiled = compile_all(folder, cache / "compiled", [folder / STDLIB, *archives])
     tree = {name: data for archive in compiled for name, data in contents(archive).items()}
     used = recorded(folder, cache, tree, cells)
-    start, rest = divided(tree, used)
-    start["rest.json"] = json.dumps(list(rest)).encode()
-    write_atomic(folder / "start.bin", packed(start))
-    write_atomic(folder / "rest.bin", packed(rest))
-    log.info("python: %d files to start with, %d more", len(start), len(rest))
+    packs = divided(tree, used)
+    later = {pack: list(files) for pack, files in packs.items() if pack != "start"}
+    packs["start"]["packs.json"] = json.dumps(later, separators=(",", ":")).encode()
+    for pack, files in packs.items():
+        write_atomic(folder / f"{pack}.bin", packed(files))
+    log.info("python: %d files to start with, %d more", len(packs["start"]), sum(map(len, later.values())))
     info = json.loads((folder / LOCK).read_text("utf-8"))["info"]
     write_atomic(folder / LOCK, json.dumps({"info": info, "packages": {}}).encode())  # there are no others to load
     for path in (folder / STDLIB, *archives):
@@ -142,15 +147,25 @@ def recorded(folder: Path, cache: Path, tree: dict[str, bytes], cells: list[str]
     return {name.removeprefix("/lib/python3.14/") for name in names}
 
 
-def divided(tree: dict[str, bytes], used: set[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Split a tree into what a first lesson uses, with all that is the course's own, and the rest."""
-    own = ("site-packages/tinytorch/", "site-packages/checks/")
+def divided(tree: dict[str, bytes], used: set[str]) -> dict[str, dict[str, bytes]]:
+    """Return {pack: files}: "start" is what every lesson uses, "rest" what hardly any does."""
+    packs: dict[str, dict[str, bytes]] = {"start": {}, "rest": {}}
+    for name, data in tree.items():
+        pack = pack_of(name, used)
+        if pack:
+            packs.setdefault(pack, {})[name] = data
+    return packs
 
-    def early(name: str) -> bool:
-        return name in used or name.startswith(own) or name.endswith(("/METADATA", "/entry_points.txt"))
 
-    start = {name: data for name, data in tree.items() if early(name)}
-    return start, {name: data for name, data in tree.items() if name not in start and not name.startswith(LEXERS)}
+def pack_of(name: str, used: set[str]) -> str:
+    """Return the pack that a file belongs to, empty for none; checks and data sets have packs of their own."""
+    if match := OWN_PACK.fullmatch(name):
+        return f"module_{match['module']}" if match["module"] else f"data_{match['data']}"
+    if name in used or name.startswith(("site-packages/tinytorch/", "site-packages/checks/")):
+        return "start"
+    if name.endswith((".dist-info/METADATA", ".dist-info/entry_points.txt")):
+        return "start"  # read by pytest when it looks for plugins
+    return "" if name.startswith(LEXERS) else "rest"
 
 
 def packed(files: dict[str, bytes]) -> bytes:

@@ -56,6 +56,13 @@ async function compile(file) {
 
 const RECORD = `
 import json, sys
+
+used = set()
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        used.add(arguments[0])
+sys.addaudithook(hook)
+
 import numpy
 import tinytorch_page
 tinytorch_page.prepare()
@@ -69,7 +76,6 @@ shell.display_pub.clear_output_callback = shell.displayhook.publish_execution_re
 pyodide_kernel.stdout_stream.publish_stream_callback = pyodide_kernel.stderr_stream.publish_stream_callback = quiet
 for cell in json.loads(cells):
     await pyodide_kernel.kernel_instance.run(cell)
-used = set()
 for module in list(sys.modules.values()):
     if name := getattr(module, "__file__", None):
         used.add(name)

@@ -54,5 +54,6 @@ def checks(root: Path, folder: Path, course: dict[str, Any]) -> Path:
 def page(root: Path, folder: Path) -> Path:
     """Write the wheel of what only the page needs: its start, and a stand-in for the app's package installer."""
     source = root / "site/page"
-    files: dict[str, str | bytes] = {p.relative_to(source).as_posix(): p.read_text("utf-8") for p in source.rglob("*.py")}
+    paths = sorted(source.rglob("*.py"))
+    files: dict[str, str | bytes] = {p.relative_to(source).as_posix(): p.read_text("utf-8") for p in paths}
     return write_wheel(folder, "page", "0", files)

@@ -1,7 +1,7 @@
 """Python's side of the page's start: which files are there, and what is loaded while the page is still drawing.
 
-The page starts with the files that a first lesson uses. All others are in `rest.bin`, whose names are known here: an
-import of one of them fetches it, and the page fetches it by itself when nothing else is to be done.
+The page starts with the files that every lesson uses. Others are in packs, whose contents are known here: importing or
+opening such a file fetches its pack; the page fetches the largest by itself when nothing else is to be done.
 """
 
 import gzip
@@ -15,20 +15,21 @@ import warnings
 from pathlib import Path
 
 LIBRARY = Path("/lib/python3.14")
-NAMES = LIBRARY / "rest.json"  # names of the files in rest.bin
+missing = {}  # pack -> names of its files below the library, as long as it is not here
 
 
-class Rest:
-    """Finds modules that are in `rest.bin`, by fetching it. Last on `sys.meta_path`: asked when all others gave up."""
+class Finder:
+    """Finds modules that are in a pack, by fetching it. Last on `sys.meta_path`: asked when all others gave up."""
 
-    def __init__(self, names):
-        self.modules = {_module(name) for name in names}
+    def __init__(self):
+        self.packs = {_module(name): pack for pack, names in missing.items() for name in names}
 
     def find_spec(self, name, path=None, target=None):
         """Return the spec of a module that the page lacks but the site has."""
-        if name not in self.modules:
+        pack = self.packs.get(name)
+        if pack not in missing:
             return None
-        fetch_rest()
+        fetch(pack)
         return importlib.machinery.PathFinder.find_spec(name, path, target)
 
 
@@ -39,30 +40,38 @@ def _module(name):
 
 
 def watch():
-    """Look out for imports of modules that are not there yet."""
-    if NAMES.exists():
-        sys.meta_path.append(Rest(json.loads(NAMES.read_text())))
+    """Learn what is in the packs, and look out for imports of it."""
+    table = LIBRARY / "packs.json"
+    if table.exists():
+        missing.update(json.loads(table.read_text()))
+        sys.meta_path.append(Finder())
 
 
-def rest_is_here():
-    """All files are there: nothing is to be looked out for."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Rest)]
-    NAMES.unlink(missing_ok=True)
+def is_here(pack):
+    """The files of a pack were written."""
+    missing.pop(pack, None)
     importlib.invalidate_caches()
 
 
-def fetch_rest():
-    """Fetch `rest.bin` and unpack it, now; does nothing when it is there."""
-    if not NAMES.exists():
+def present(path):
+    """Fetch the pack that a file is in, if need be."""
+    name = str(path).removeprefix(f"{LIBRARY}/")
+    for pack in [pack for pack, names in missing.items() if name in names]:
+        fetch(pack)
+
+
+def fetch(pack):
+    """Fetch a pack and unpack it, now; does nothing when it is there."""
+    if pack not in missing:
         return
     import js
 
     request = js.XMLHttpRequest.new()
-    request.open("GET", js.tinytorchRest, False)
+    request.open("GET", f"{js.tinytorchPacks}{pack}.bin", False)
     request.responseType = "arraybuffer"
     request.send(None)
     if request.status != 200:
-        raise ImportError(f"this part of Python could not be fetched: the server answered {request.status}")
+        raise ImportError(f"{pack}.bin, a part of this course, could not be fetched: the answer was {request.status}")
     data = gzip.decompress(request.response.to_bytes())
     (length,) = struct.unpack_from("<I", data)
     offset = 4 + length
@@ -71,7 +80,22 @@ def fetch_rest():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data[offset : offset + size])
         offset += size
-    rest_is_here()
+    is_here(pack)
+
+
+class Later(types.ModuleType):
+    """A module that is imported when it is first used; `use` then puts the real one in its place."""
+
+    def __init__(self, name, use):
+        super().__init__(name)
+        self.__dict__["_use"] = use
+
+    def __getattr__(self, attribute):
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        module = importlib.import_module(self.__name__)
+        self._use(module)
+        return getattr(module, attribute)
 
 
 def without_terminal():
@@ -87,11 +111,27 @@ def without_terminal():
     sys.modules[name] = stub
 
 
+def jedi_later():
+    """Let completion import jedi when somebody presses Tab, not at the start."""
+    sys.modules["jedi"] = None  # an import of it fails
+    import IPython.core.completer as completer
+
+    del sys.modules["jedi"]
+
+    def use(jedi):
+        jedi.settings.case_insensitive_completion = False
+        completer.jedi = jedi
+
+    completer.JEDI_INSTALLED = True
+    completer.jedi = Later("jedi", use)
+
+
 def prepare():
     """Load what the notebook will need, up to the shell; the student's files are not there yet."""
     without_terminal()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of libraries, which are shown when __main__ imports them
+        jedi_later()
         import pyodide_kernel  # noqa: F401  (makes the shell)
 
         import checks.session  # noqa: F401
