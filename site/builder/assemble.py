@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import lessons, precache, runtime, wheels
+from builder import lessons, precache, repair, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -36,7 +36,7 @@ FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
     *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
     *("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico"),
 )
-UNUSED = (  # no page asks for any of it: fonts in forms for old browsers, sources of what is in build/, the app's own copies
+UNUSED = (  # no page asks for any of it: fonts for old browsers, sources of what is in build/, parts of all.json
     *("package.json", "*/package.json", "rspack.config*.js", "icon-*x*.png", "jupyterlite.schema.v0.json"),
     *("bootstrap.js", "*/build/bootstrap.js", "*/build/index.js", "*/build/style.js", "doc/*/index.html"),
     *(
@@ -145,6 +145,7 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
     for app in APPS:
         brand(output / app / "index.html")
     drop(output, UNUSED)
+    repair.repair(output)
     script = (output / "offline.mjs").read_text("utf-8")
     app = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]["appVersion"]
     write_atomic(output / "offline.mjs", precache.constant(script, "JUPYTERLITE", app).encode())
