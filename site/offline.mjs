@@ -43,6 +43,7 @@ let registering = null;
 let wanted = false; // whether the download is to go on, also in a worker that was ended and started again
 let saved = null; // promise, once this page is to be loaded again with the new release
 let asking = null;
+let news = false; // whether there is a reason to ask once more
 let lastLook = 0;
 
 function show(change) {
@@ -67,7 +68,8 @@ function stateOf(worker) {
       resolve(answer);
     };
     port1.onmessage = ({ data }) => done(data);
-    worker.postMessage({ type: "state" }, [port2]);
+    if (worker.state === "redundant") done(null); // it was replaced, or its installation failed
+    else worker.postMessage({ type: "state" }, [port2]);
   });
 }
 
@@ -84,10 +86,16 @@ async function look() {
   return Boolean(installing || wanted || now?.running) && !now?.failed;
 }
 
-/** Asks once a second as long as something is going on; a call while it asks changes nothing. */
+/** Asks now, and once a second as long as something is going on. */
 function follow() {
+  news = true;
   asking ??= (async () => {
-    while (await look()) await pause(EVERY_SECOND);
+    while (news) {
+      news = false;
+      if (!(await look())) continue;
+      await pause(EVERY_SECOND);
+      news = true;
+    }
   })().finally(() => {
     asking = null;
     if (wanted && offline.state.failed) setTimeout(resume, AGAIN);

@@ -27,7 +27,7 @@ class Wrong extends Error {} // what the server has is not the file of this rele
 // ---- paths -------------------------------------------------------------------------------------
 
 /** The URL of a file of the site. */
-const at = (path) => new URL(path.split("/").map(encodeURIComponent).join("/"), ROOT).href;
+const at = (path) => new URL(encodeURI(path).replace(/[?#]/g, encodeURIComponent), ROOT).href;
 
 /** The file of the site that a URL below the root means, whatever its query. */
 function pathOf(url) {
