@@ -100,6 +100,7 @@ async function fromOlderRelease(file) {
 
 /** The body, read piece by piece, so that the progress of a large file shows. */
 async function read(response, path) {
+  if (!response.body) return response.arrayBuffer(); // an empty file out of a cache
   const pieces = [];
   const reader = response.body.getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
@@ -180,6 +181,7 @@ function download() {
   downloading ??= release()
     .then((here) => fetchMissing(here, [...here.files.values()]))
     .catch((error) => {
+      console.warn(error);
       failed = error instanceof Wrong ? `Not as in this release on the server: ${error.message}.` : reasonOf(error);
     })
     .finally(() => {
