@@ -221,6 +221,7 @@ async function begin() {
   container.addEventListener("controllerchange", () => {
     saved?.finally(() => location.reload()); // without a save this is no switch that anybody asked for
   });
+  addEventListener("beforeunload", () => container.controller?.postMessage({ type: "leaving" }));
   registration.addEventListener("updatefound", watchInstall);
   watchInstall();
   document.addEventListener("visibilitychange", () => {

@@ -9,6 +9,7 @@ const ROOT = new URL("./", location.href);
 const FAMILY = `tinytorch:${ROOT.pathname}:`; // several forks may share one host
 const CACHE = FAMILY + RELEASE;
 const AT_A_TIME = 4;
+const MOMENT = 3000; // milliseconds between the word that a page is being left and the request for the next one
 const KERNEL_CHANNEL = new BroadcastChannel("/sw-api.v1");
 const HEARTBEAT = "/api/service-worker-heartbeat"; // asked at the root of the host, wherever the site is
 const COMPLETE_LISTS = ["api/", "files/"]; // the manifest knows all of it: anything else is absent, network or not
@@ -275,10 +276,13 @@ async function fromServer(event, here, file) {
   return isolated(response);
 }
 
-/** A release that waits is taken when a page is opened and no other is: a reload counts as a start. */
+const leaving = new Map(); // id of a page -> when it said that it is being left
+
+/** A release that waits is taken when a page is opened and no other stays open: a reload counts as a start. */
 async function startsAnew(request) {
   if (!isNavigation(request) || !registration.waiting) return false;
-  return (await clients.matchAll({ type: "window" })).length <= 1; // the page that is being left still counts
+  const pages = await clients.matchAll({ type: "window" });
+  return pages.every(({ id }) => Date.now() - (leaving.get(id) ?? 0) < MOMENT);
 }
 
 async function answer(event) {
@@ -353,6 +357,7 @@ addEventListener("activate", (event) => event.waitUntil(activate()));
 addEventListener("message", (event) => {
   const { type } = event.data ?? {};
   if (type === "activate") event.waitUntil(skipWaiting());
+  if (type === "leaving") leaving.set(event.source.id, Date.now());
   if (type === "claim") event.waitUntil(clients.claim());
   if (type === "download") download();
   if (type === "state") {
