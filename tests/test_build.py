@@ -299,6 +299,7 @@ def test_solutions_can_be_left_out(tmp_path: Path) -> None:
     for app in assemble.APPS:
         (output / app).mkdir(parents=True)
         (output / app / "index.html").write_text("<html><head></head></html>")
+    (output / "jupyter-lite.json").write_text('{"jupyter-config-data": {"appVersion": "1"}}')
     assemble.finish(ROOT, output, COURSE, solutions=False)
     assert not (output / "solutions").exists()
 

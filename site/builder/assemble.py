@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import bundle, lessons, runtime, wheels
+from builder import bundle, lessons, precache, repair, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -24,17 +24,29 @@ KERNEL = "extensions/@jupyterlite/pyodide-kernel-extension/static"
 WORKERS = ("comlink", "coincident")  # the kernel's worker, and the one of a cross-origin isolated page
 OURS = (
     *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
-    *("manifest.webmanifest", "icon.svg", "icon-512x512.png", "start.js"),
+    *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
+    *("icon-maskable-192.png", "icon-maskable-512.png", "offline.mjs", "service-worker.js", "start.js"),
 )
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
     *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
     *("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico"),
 )
-UNUSED = ("package.json", "rspack.config.js", "rspack.config.watch.js", "rspack.config.analyze.js", "icon-120x120.png")
+UNUSED = (  # no page asks for any of it: fonts for old browsers, sources of what is in build/, parts of all.json
+    *("package.json", "*/package.json", "rspack.config*.js", "icon-*x*.png", "jupyterlite.schema.v0.json"),
+    *("bootstrap.js", "*/build/bootstrap.js", "*/build/index.js", "*/build/style.js", "doc/*/index.html"),
+    *(
+        "build/service-worker.js",
+        "build/schemas/@*/*/*",
+        "extensions/@*/*/install.json",
+        "extensions/@*/*/package.json",
+    ),
+    *("build/fa-*.eot", "build/fa-*.svg", "build/fa-*.ttf", "build/fa-*.woff"),
+)
 APPS = ("notebooks", "edit")
 HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
 <link rel="stylesheet" href="../notebook.css" />
 <script type="module" src="../notebook.mjs"></script>
+<script type="module" src="../offline.mjs"></script>
 """
 
 
@@ -125,7 +137,7 @@ def run_jupyter_lite(stage: Path, output: Path) -> None:
 
 
 def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) -> None:
-    """Add the landing page, the course data and the solutions; drop what no page asks for."""
+    """Add the landing page, the course data and the solutions; drop what no page asks for; list what is left."""
     for name in OURS:
         shutil.copyfile(root / "site" / name, output / name)
     for name in FAVICONS:
@@ -143,8 +155,22 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
     modules = " ".join(module["id"] for module in lessons.written(course))
     for app in APPS:
         brand(output / app / "index.html", kernels | {"modules": modules})
-    for name in UNUSED:
-        (output / name).unlink(missing_ok=True)
+    drop(output, UNUSED)
+    repair.repair(output)
+    script = (output / "offline.mjs").read_text("utf-8")
+    version = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]["appVersion"]
+    write_atomic(output / "offline.mjs", precache.constant(script, "JUPYTERLITE", version).encode())
+    precache.write(output, precache.patterns(root))
+
+
+def drop(output: Path, patterns: tuple[str, ...]) -> None:
+    """Remove files, and the folders that are empty without them."""
+    for pattern in patterns:
+        for path in output.glob(pattern):
+            path.unlink()
+    for folder in sorted((path for path in output.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def brand(page: Path, data: dict[str, str]) -> None:
