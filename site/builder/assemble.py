@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 OURS = (
-    *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
+    *("index.html", "style.css", "map.mjs"),
+    *("notebook.css", "notebook.mjs", "notebook-app.mjs", "notebook-bar.mjs", "notebook-keep.mjs"),
+    *("notebook-lesson.mjs", "notebook-messages.mjs", "notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
 )
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
@@ -34,6 +36,8 @@ HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
 <link rel="stylesheet" href="../notebook.css" />
 <script type="module" src="../notebook.mjs"></script>
 """
+# A lesson that has changed is brought up to date before the app reads it.
+LESSON_FIRST = "await import('../notebook-lesson.mjs').then(({ prepare }) => prepare()).catch(console.error);\n        "
 
 
 def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> None:
@@ -45,7 +49,9 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
     output = stage / "site"
     with spinner("  lessons and wheels"):
         course = lessons.course(root)
-        write_contents(root, stage / "contents", course)
+        books = lessons.notebooks(root, course)
+        course = lessons.with_digests(course, books)
+        write_contents(stage / "contents", books)
         packages = write_pyodide(root, stage / "lite/static/pyodide", fetched, course)
     write_config(root, stage / "lite", packages)
     log.info("site: %d lessons, %d packages in the page", len(lessons.written(course)), len(packages))
@@ -59,12 +65,10 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
     log.info("site: built, %.1f MB in %s", size / 1e6, site.name)
 
 
-def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:
+def write_contents(folder: Path, books: dict[str, bytes]) -> None:
     """Write the notebooks: what the student finds on the drive."""
-    for module in lessons.written(course):
-        write_atomic(folder / module["notebook"], lessons.notebook(root, module, course["release"]))
-    for milestone in lessons.milestones(course):
-        write_atomic(folder / milestone["notebook"], lessons.milestone_notebook(root, milestone, course["release"]))
+    for name, book in books.items():
+        write_atomic(folder / name, book)
     for path in sorted(folder.rglob("*")):
         os.utime(path, (EPOCH, EPOCH))
 
@@ -123,20 +127,49 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
             answers = lessons.solutions(root, module)
             name = Path(module["notebook"]).with_suffix(".json").name
             write_atomic(output / "solutions" / name, json.dumps(answers, indent=1).encode())
+    start = (root / "site/notebook-start.html").read_text("utf-8")
     for app in APPS:
-        brand(output / app / "index.html")
+        brand(output / app / "index.html", start, course)
     for name in UNUSED:
         (output / name).unlink(missing_ok=True)
 
 
-def brand(page: Path) -> None:
-    """Give an app's page our name, our style sheet and our script."""
+def brand(page: Path, start: str, course: dict[str, Any]) -> None:
+    """Give an app's page our name, our style sheet, our script and, where lessons run, our start screen."""
     html = page.read_text("utf-8")
-    html = re.sub("<title>.*?</title>", "<title>TinyTorch</title>", html)
-    html = html.replace("Loading JupyterLite...", "Loading the notebook ...")
+    html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
-    html = html.replace("</head>", HEAD + "</head>", 1)
+    html = swap(html, "<style>.*?</style>", "<style>body { margin: 0; }</style>")
+    html = swap(html, '<div id="jupyterlite-loading-indicator".*?(?=<noscript>)', "")
+    html = swap(html, "(?=</head>)", HEAD)
+    if page.parent.name == "notebooks":
+        head, body = (re.search(f"<{tag}>\n(.*?)</{tag}>", start, re.DOTALL) for tag in ("head", "body"))
+        if not head or not body:
+            raise BuildError("site/notebook-start.html needs a head and a body.")
+        facts = json.dumps(lesson_facts(course)).replace("<", "\\u003c")
+        html = swap(html, "(?=</head>)", head[1].replace("{{lessons}}", facts))
+        html = swap(html, "(?=<noscript>)", body[1])
+        html = swap(html, r"(?=await import\(\s*'\.\./config-utils)", LESSON_FIRST)
     page.write_text(html, "utf-8")
+
+
+def swap(html: str, pattern: str, text: str) -> str:
+    """Replace the one place where `pattern` is found; raise BuildError if the app's page has changed its shape."""
+    result, count = re.subn(pattern, lambda _: text, html, flags=re.DOTALL)
+    if count != 1:
+        raise BuildError(f"The notebook app's page has {count} places like {pattern!r}: see `brand` in assemble.py.")
+    return result
+
+
+def lesson_facts(course: dict[str, Any]) -> dict[str, Any]:
+    """Return what the notebook page must know before it has loaded anything: {notebook: [id, title, digest]}."""
+    numbered = [(module["id"], module) for module in lessons.written(course)]
+    numbered += [(f"M{milestone['id']}", milestone) for milestone in lessons.milestones(course)]
+    return {
+        "release": course["release"],
+        "renamed": course["renamed"],
+        "lessons": {item["notebook"]: [number, item["title"], item["digest"]] for number, item in numbered},
+    }
 
 
 def replace_folder(new: Path, old: Path) -> None:
