@@ -89,8 +89,7 @@ def _notebook(root: Path, text_path: str, stamp: dict[str, Any], module: dict[st
             cell.metadata = nbformat.from_dict({"tinytorch": {"exercise": name}})
         elif cell.cell_type == "markdown":
             cell.source = IMAGE.sub(lambda match: _inline(root / "content", match), text)
-        digest = hashlib.sha256(f"{module['id']} {number} {cell.source}".encode()).hexdigest()
-        cell.id = digest[:12]
+        cell.id = hashlib.sha256(f"{module['id']} {number} {cell.source}".encode()).hexdigest()[:12]
     book.metadata.tinytorch["lesson"] = digest(book)
     book.nbformat, book.nbformat_minor = 4, 5
     nbformat.validate(book)
