@@ -1,6 +1,6 @@
 // The course in the notebook page: the bar, the start, messages, Stop. Each part works alone.
 
-import { facts, panel } from "./notebook-app.mjs";
+import { app, facts, panel } from "./notebook-app.mjs";
 import { bar, followProgress, slim } from "./notebook-bar.mjs";
 import { sayWhetherKept, watchSaves } from "./notebook-keep.mjs";
 import * as lesson from "./notebook-lesson.mjs";
@@ -20,6 +20,12 @@ new ResizeObserver(() => {
   dispatchEvent(new Event("resize")); // the app lays itself out again
 }).observe(top);
 
+async function nameTab() {
+  const title = document.getElementById("tinytorch-start-title")?.textContent;
+  await Promise.all([panel, (await app).restored]);
+  if (title) document.title = `${title} - TinyTorch`;
+}
+
 async function sayOutcome() {
   await panel;
   if (!lesson.outcome) return;
@@ -27,6 +33,6 @@ async function sayOutcome() {
   say("lesson", text, { actions: [{ label: "Open the earlier notebook", href: copy, target: "_blank" }] });
 }
 
-const parts = [followStart(slim), followProgress()];
+const parts = [nameTab(), followStart(slim), followProgress()];
 if (Object.keys(facts.lessons).length > 0) parts.push(takeOverStop(), watchSaves(), sayWhetherKept(), sayOutcome(), followResets());
 for (const part of parts) Promise.resolve(part).catch(console.error);
