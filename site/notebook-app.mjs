@@ -58,12 +58,21 @@ export function leaving(link) {
 /** The kernel of the notebook, or null. */
 export const kernelOf = (widget) => widget.sessionContext.session?.kernel ?? null;
 
-/** Ends the Python of this notebook, also in the middle of a cell, and starts a new one. */
+const RESTART_LIMIT = 30_000; // milliseconds after which the page is loaded anew instead
+
+/** Ends the Python of this notebook, also in the middle of a cell; resolves when a new one answers. */
 export async function restartPython() {
   const widget = await panel;
   await save();
-  await kernelOf(widget).restart();
+  const kernel = kernelOf(widget);
+  const limit = new Promise((resolve) => setTimeout(resolve, RESTART_LIMIT, false));
+  if (!(await Promise.race([kernel.restart().then(() => true), limit]))) return location.reload();
+  await kernel.requestExecute({ code: "None", silent: true, store_history: false }).done;
 }
+
+/** Says that the work document was changed by something else than the app's contents manager. */
+export const WORK_CHANGED = "tinytorch-work-changed";
+export const workChanged = () => document.dispatchEvent(new Event(WORK_CHANGED));
 
 export function element(tag, properties = {}, ...children) {
   const { dataset, ...plain } = properties;

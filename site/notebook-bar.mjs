@@ -1,6 +1,6 @@
 // The slim bar of the notebook page: back to the map, where you are, how far you are, what comes next.
 
-import { app, element, facts, leaving, panel, path, site } from "./notebook-app.mjs";
+import { app, element, facts, leaving, panel, path, site, WORK_CHANGED } from "./notebook-app.mjs";
 import { readWork, WORK } from "./storage.mjs";
 
 const linkTo = (notebook) => `${site}notebooks/index.html?path=${encodeURIComponent(notebook)}`;
@@ -16,7 +16,10 @@ const home = leaving(
   ),
 );
 const where = element("p", { id: "tinytorch-where" });
-const progress = element("p", { id: "tinytorch-progress" });
+const ticks = element("span", { className: "ticks", ariaHidden: "true" });
+const count = element("span", { ariaHidden: "true" });
+const spoken = element("span", { className: "tinytorch-hidden", role: "status" });
+const progress = element("p", { id: "tinytorch-progress" }, ticks, count, spoken);
 const next = element("span", { id: "tinytorch-next" });
 export const bar = element("nav", { id: "tinytorch-bar", ariaLabel: "Course" }, home, where, slim, progress, next);
 
@@ -44,15 +47,10 @@ function drawWhere(item, copy) {
 }
 
 function drawProgress({ done, text, label }) {
-  const before = progress.dataset.text;
-  if (before === text && progress.childElementCount) return;
-  progress.dataset.text = text;
-  const ticks = done.map((passed) => element("i", { dataset: { done: passed } }));
-  progress.replaceChildren(
-    element("span", { className: "ticks", ariaHidden: "true" }, ...ticks),
-    element("span", { textContent: text, ariaHidden: "true" }),
-    element("span", { className: "tinytorch-hidden", role: "status", textContent: label }),
-  );
+  ticks.replaceChildren(...done.map((passed) => element("i", { dataset: { done: passed } })));
+  if (count.textContent === text) return;
+  count.textContent = text;
+  spoken.textContent = label;
 }
 
 function drawNext(item) {
@@ -92,6 +90,7 @@ export async function followProgress() {
   drawNext(items[items.indexOf(item) + 1]);
   const refresh = async () => drawProgress(standing(item, (await readWork()).exercises));
   await refresh();
+  document.addEventListener(WORK_CHANGED, refresh);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
   (await app).serviceManager.contents.fileChanged.connect((_, { newValue, oldValue }) => {
     if ([newValue?.path, oldValue?.path].includes(WORK)) refresh();

@@ -1,9 +1,9 @@
 // What is said and done when this browser does not keep the student's work: storage switched off, ending with the
 // window, or full.
 
-import { app, element, facts, panel, path, save, site } from "./notebook-app.mjs";
+import { app, element, facts, panel, path, save, site, workChanged } from "./notebook-app.mjs";
 import { say, shown, unsay } from "./notebook-messages.mjs";
-import { storageState, textOf, WORK } from "./storage.mjs";
+import { changeWork, storageState, textOf, WORK } from "./storage.mjs";
 
 const BLOCKED =
   "This browser stores nothing for this page: site data is switched off, or the window is private. You can work, but " +
@@ -27,7 +27,7 @@ export async function sayWhetherKept() {
 
 // ---- a full storage ----------------------------------------------------------------------------
 
-const unsaved = new Map(); // path -> content that could not be stored
+const unsaved = new Map(); // path -> {content, format} that could not be stored
 
 /** Is this the browser saying that there is no room? */
 export function isFull(error) {
@@ -53,7 +53,7 @@ export async function watchSaves() {
       return model;
     } catch (error) {
       if (!isFull(error)) throw error;
-      notStored(file, options?.content);
+      notStored(file, options ?? {});
       throw silent(error);
     }
   };
@@ -68,8 +68,8 @@ export async function watchSaves() {
   };
 }
 
-function notStored(file, content) {
-  unsaved.set(file, content);
+function notStored(file, { content = "", format = "base64" }) {
+  unsaved.set(file, { content, format });
   if (shown("full")) return;
   const actions = [{ label: "Export now", run: exportNow }, { label: "Try again", run: tryAgain }];
   say("full", FULL, { kind: "trouble", actions, dismiss: false });
@@ -83,10 +83,21 @@ function stored(file) {
 
 async function tryAgain() {
   await save();
-  const { contents } = (await app).serviceManager;
-  const content = unsaved.get(WORK);
-  if (content !== undefined) await contents.save(WORK, { type: "file", format: "base64", content }).catch(console.warn);
+  if (unsaved.has(WORK)) await storeWork(textOf(unsaved.get(WORK)));
   return unsaved.size > 0;
+}
+
+/** Stores the entries of a work document that are later than what is stored by now. */
+async function storeWork(text) {
+  const { exercises } = JSON.parse(text);
+  const later = (found) => Object.entries(exercises).filter(([name, entry]) => !(entry.updated < found[name]?.updated));
+  try {
+    await changeWork((found) => ({ ...found, exercises: { ...found.exercises, ...Object.fromEntries(later(found.exercises)) } }));
+    stored(WORK);
+    workChanged();
+  } catch (error) {
+    console.warn("the work document was not saved", error);
+  }
 }
 
 // ---- export without storage --------------------------------------------------------------------
@@ -97,7 +108,7 @@ const bytesOf = (text) => new TextEncoder().encode(text);
 async function workText() {
   const { contents } = (await app).serviceManager;
   const waiting = unsaved.get(WORK);
-  if (waiting !== undefined) return textOf({ content: waiting, format: "base64" });
+  if (waiting) return textOf(waiting);
   const model = await contents.get(WORK, { content: true }).catch(() => null);
   return model ? textOf(model) : "";
 }

@@ -4,7 +4,7 @@ import { facts, path, site } from "./notebook-app.mjs";
 import { ask } from "./notebook-start.mjs";
 import { notebookModel, notebooks, putFiles, textOf } from "./storage.mjs";
 
-/** What the page says once the notebook is there: {text, copy}, or null. */
+/** What the page says once the notebook is there: {text, copy}, copy being an address if there is one; or null. */
 export let outcome = null;
 
 const sourceOf = ({ source }) => (Array.isArray(source) ? source.join("") : (source ?? ""));
@@ -113,9 +113,15 @@ export async function prepare() {
   const next = carriedOver(fresh, changed, facts.renamed);
   const answers = next.cells.filter((cell, index) => cell !== fresh.cells[index]).length;
   const choice = await ask(QUESTION(answers), CHOICES);
-  if (choice === "mine") return putFiles({ [path]: notebookModel(path, keptFor(book, digest), model) });
+  const mine = keptFor(book, digest);
   const copy = copyName(path, facts.release, new Set(Object.keys(stored)));
-  await putFiles({ [path]: notebookModel(path, next), [copy]: notebookModel(copy, keptFor(book, digest)) });
+  try {
+    if (choice === "mine") return await putFiles({ [path]: notebookModel(path, mine, model) });
+    await putFiles({ [path]: notebookModel(path, next), [copy]: notebookModel(copy, mine) });
+  } catch (error) {
+    outcome = { text: `Your choice could not be stored (${error.message}). This is your notebook as it was; you are asked again next time.` };
+    return;
+  }
   const address = `${site}notebooks/index.html?path=${encodeURIComponent(copy)}`;
   outcome = { text: `This is the new lesson with your answers. Your earlier notebook is kept as “${copy}”.`, copy: address };
   if (choice === "both") open(address);

@@ -1,6 +1,6 @@
 // Work that was reset, brought back or imported on the map while this notebook is open.
 
-import { panel, path, restartPython } from "./notebook-app.mjs";
+import { panel, path, restartPython, workChanged } from "./notebook-app.mjs";
 import { say } from "./notebook-messages.mjs";
 
 const exerciseOf = (cell) => cell.getMetadata?.("tinytorch")?.exercise ?? "";
@@ -23,17 +23,23 @@ async function reload(exercises) {
   }
 }
 
+async function restart() {
+  say("reset", "Python is restarting with your answers as they are now.", { dismiss: false });
+  await restartPython();
+}
+
 export function followResets() {
   const channel = new BroadcastChannel("tinytorch");
   channel.onmessage = async ({ data }) => {
     if (data?.type !== "reset") return;
     const { exercises = [], notebooks = [] } = data;
+    workChanged();
     if (notebooks.includes(path)) await reload(exercises);
     if (exercises.length === 0) return;
     say(
       "reset",
       "Your work was changed on the map. Python still has the answers from before until it is restarted; its variables are lost then.",
-      { actions: [{ label: "Restart Python", run: restartPython }] },
+      { actions: [{ label: "Restart Python", run: restart }] },
     );
   };
 }

@@ -93,7 +93,7 @@ function watchLoading() {
   const failed = () => screen.isConnected && failedScreen("The page could not be loaded completely.");
   const onError = ({ target }) => target?.tagName === "SCRIPT" && failed();
   const onRejection = ({ reason }) => {
-    if (reason?.name === "ChunkLoadError" || /dynamically imported module|import/i.test(reason?.message ?? "")) failed();
+    if (reason?.name === "ChunkLoadError" || /dynamically imported module|importing a module/i.test(reason?.message)) failed();
   };
   addEventListener("error", onError, true);
   addEventListener("unhandledrejection", onRejection);

@@ -5,10 +5,13 @@ import { say } from "./notebook-messages.mjs";
 
 const STOP = "notebook:interrupt-kernel";
 const PATIENCE = 3000; // milliseconds for a cell to end after it was told to
-const RESTART_LIMIT = 60_000; // milliseconds after which the page is loaded anew instead
 
+const stage = () => globalThis.tinytorch?.stage ?? "ready";
+
+/** Does a cell run? Python is also busy while it starts, but then there is nothing to stop. */
 const isRunning = (widget) =>
-  kernelOf(widget)?.status === "busy" || [...widget.content.model.cells].some((cell) => cell.executionState === "running");
+  [...widget.content.model.cells].some((cell) => cell.executionState === "running") ||
+  (stage() === "ready" && kernelOf(widget)?.status === "busy");
 
 /** Resolves when no cell runs any more: true, or false after `limit` milliseconds. */
 function idle(widget, limit) {
@@ -31,9 +34,8 @@ let asking = null;
 export async function stop() {
   const widget = await panel;
   if (!kernelOf(widget)) return;
-  const stage = globalThis.tinytorch?.stage ?? "ready";
   if (!isRunning(widget)) {
-    say("stop", stage === "ready" ? "No cell is running." : "Python is still starting; no cell is running.");
+    say("stop", stage() === "ready" ? "No cell is running." : "Python is still starting; no cell is running.");
     return;
   }
   const told = globalThis.tinytorch?.interrupt?.() === true;
@@ -70,14 +72,11 @@ function askToRestart(widget) {
   });
 }
 
-/** A new Python in this page; where even that hangs, the page is loaded anew. */
 async function restart(widget) {
   say("stop", "Python is restarting. Saved answers are loaded again.", { dismiss: false });
-  const limit = new Promise((resolve) => setTimeout(resolve, RESTART_LIMIT, false));
-  const done = await Promise.race([restartPython().then(() => true), limit]);
-  if (!done) return location.reload();
+  await restartPython();
   for (const cell of widget.content.model.cells) if (cell.executionState === "running") cell.executionState = "idle";
-  say("stop", "Python was restarted. Your saved answers are loaded again; run the cells above to get their variables back.");
+  say("stop", "Python was restarted and has your saved answers. Run the cells above to get their variables back.");
 }
 
 /** Every way to interrupt (toolbar, menu, the keys I, I) runs this command: JupyterLite's own does not end a cell. */

@@ -1,6 +1,6 @@
 // The course in the notebook page: the bar, the start, messages, Stop. Each part works alone.
 
-import { app, facts, panel } from "./notebook-app.mjs";
+import { facts, panel } from "./notebook-app.mjs";
 import { bar, followProgress, slim } from "./notebook-bar.mjs";
 import { sayWhetherKept, watchSaves } from "./notebook-keep.mjs";
 import * as lesson from "./notebook-lesson.mjs";
@@ -20,19 +20,26 @@ new ResizeObserver(() => {
   dispatchEvent(new Event("resize")); // the app lays itself out again
 }).observe(top);
 
-async function nameTab() {
-  const title = document.getElementById("tinytorch-start-title")?.textContent;
-  await Promise.all([panel, (await app).restored]);
-  if (title) document.title = `${title} - TinyTorch`;
+/** The tab keeps the lesson's name, whatever the app calls itself. */
+function nameTab() {
+  const lesson = document.getElementById("tinytorch-start-title")?.textContent;
+  if (!lesson) return;
+  const title = `${lesson} - TinyTorch`;
+  const keep = () => {
+    if (document.title !== title) document.title = title;
+  };
+  new MutationObserver(keep).observe(document.querySelector("title"), { childList: true });
+  keep();
 }
 
 async function sayOutcome() {
   await panel;
   if (!lesson.outcome) return;
   const { text, copy } = lesson.outcome;
-  say("lesson", text, { actions: [{ label: "Open the earlier notebook", href: copy, target: "_blank" }] });
+  say("lesson", text, { actions: copy ? [{ label: "Open the earlier notebook", href: copy, target: "_blank" }] : [] });
 }
 
-const parts = [nameTab(), followStart(slim), followProgress()];
+nameTab();
+const parts = [followStart(slim), followProgress()];
 if (Object.keys(facts.lessons).length > 0) parts.push(takeOverStop(), watchSaves(), sayWhetherKept(), sayOutcome(), followResets());
 for (const part of parts) Promise.resolve(part).catch(console.error);

@@ -374,12 +374,13 @@ def test_a_reset_on_the_map_reloads_the_open_notebook(site: Path, base: str, lau
     show(page, base)
     page.evaluate(f"{CELLS}.model.cells.get(0).sharedModel.setSource('typed and not saved')")
     other = page_of(page.context)
-    seed(other, base, {NOTEBOOK: shipped(site)})
+    seed(other, base, {NOTEBOOK: shipped(site)}, passed(SECOND))
     other.evaluate(
         """message => new BroadcastChannel('tinytorch').postMessage(message)""",
         {"type": "reset", "exercises": [FIRST], "notebooks": [NOTEBOOK]},
     )
     expect(message(page, "reset")).to_contain_text("changed on the map")
+    expect(page.locator("#tinytorch-progress")).to_contain_text(f"1 of {ALL}")
     sources = page.evaluate(f"[...{CELLS}.model.cells].map(cell => cell.sharedModel.getSource())")
     assert sources[0] == "typed and not saved"
     stub = next(source for source in sources if source.startswith(f"%%exercise {FIRST}\n"))
@@ -395,10 +396,19 @@ def test_stop_ends_a_cell_or_restarts_python(base: str, launch: Launch) -> None:
     page = student.page
     page.set_default_timeout(WAIT)
     page.add_init_script(REPORTER.replace("'Python'", "'ready'"))
+    page.add_init_script(QUOTA)
     student.open(NOTEBOOK)
     expect(page.locator("#tinytorch-progress")).to_contain_text(f"0 of {ALL}")
     assert student.exercise(FIRST, SOLUTION[FIRST]).text.startswith("passed")
     expect(page.locator("#tinytorch-progress")).to_contain_text(f"1 of {ALL}")
+
+    page.evaluate("window.full = true")
+    assert student.exercise(SECOND, SOLUTION[SECOND]).text.startswith("passed")
+    expect(message(page, "full")).to_be_visible()
+    page.evaluate("window.full = false")
+    message(page, "full").get_by_role("button", name="Try again").click()
+    expect(page.locator("#tinytorch-progress")).to_contain_text(f"2 of {ALL}")
+
     button = page.locator('[data-command="notebook:interrupt-kernel"]')
     expect(button).to_have_text("Stop")
     button.click()
@@ -430,6 +440,7 @@ def test_stop_ends_a_cell_or_restarts_python(base: str, launch: Launch) -> None:
     assert page.evaluate(busy)
     button.click()
     dialog.get_by_role("button", name="Restart").click()
+    expect(message(page, "stop")).to_contain_text("is restarting")
     expect(message(page, "stop")).to_contain_text("was restarted", timeout=120_000)
     assert not page.evaluate(busy)
     assert student.ask("import tinytorch as tt\ntt.tensor([1.5]).tolist()", timeout=120).text.strip() == "[1.5]"
