@@ -54,7 +54,7 @@ export async function watchSaves() {
     } catch (error) {
       if (!isFull(error)) throw error;
       notStored(file, options ?? {});
-      throw silent(error);
+      throw file === path ? silent(error) : error; // the kernel gets the browser's own words
     }
   };
   const copy = contents.createCheckpoint.bind(contents);
