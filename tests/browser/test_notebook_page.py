@@ -32,12 +32,12 @@ WAIT = 60_000  # milliseconds: the machine may be busy
 # A worker that never answers: the page without its Python, which most of this is not about.
 NO_PYTHON = """window.Worker = class extends EventTarget { postMessage() {} terminate() {} };"""
 # What the script that starts Python reports, told by the test instead.
-REPORTER = """window.tinytorch = {stage: 'Python', fraction: 0, message: '', events: new EventTarget(),
-  interrupt: () => window.interruptible === true,
+REPORTER = """Object.defineProperty(window, 'tinytorch', {value: {
+  stage: 'Python', fraction: 0, message: '', events: new EventTarget(), interrupt: () => window.interruptible === true,
   tell(stage, fraction, message = '') {
     Object.assign(this, {stage, fraction, message});
     this.events.dispatchEvent(new Event('change'));
-  }};"""
+  }}});"""
 # The browser's storage is full while `window.full` is true.
 QUOTA = """const put = IDBObjectStore.prototype.put;
 IDBObjectStore.prototype.put = function (...values) {
