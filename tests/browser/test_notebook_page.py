@@ -274,6 +274,7 @@ def test_a_changed_lesson_that_was_worked_on(site: Path, release: tuple[str, dic
     page.goto(f"{base}notebooks/index.html?path={NOTEBOOK}")
     expect(page.locator("#tinytorch-start-text")).to_contain_text("This lesson has changed since you started it.")
     expect(page.locator("#tinytorch-start-text")).to_contain_text("your 2 answers")
+    expect(page.locator("#tinytorch-stages")).to_be_hidden()
     page.get_by_role("button", name="Keep mine").click()
     for _ in range(2):
         drawn(page)
