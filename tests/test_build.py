@@ -333,3 +333,27 @@ def test_code_is_formatted_linted_and_typed() -> None:
     for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
         result = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_lessons_are_told_apart_by_their_text_alone() -> None:
+    """The stamp of a notebook is the course's digest; it depends on the text only."""
+    module = lessons.written(COURSE)[0]
+    books = {release: lessons.notebook(ROOT, module, release) for release in ("1.0", "2.0")}
+    stamps = {release: json.loads(book)["metadata"]["tinytorch"] for release, book in books.items()}
+    assert stamps["1.0"]["lesson"] == stamps["2.0"]["lesson"] and stamps["2.0"]["release"] == "2.0"
+    stamped = lessons.with_digests(COURSE, lessons.notebooks(ROOT, COURSE))
+    assert stamped["modules"][0]["digest"] == stamps["1.0"]["lesson"]
+    digests = [item["digest"] for item in lessons.written(stamped) + lessons.milestones(stamped)]
+    assert len(set(digests)) == len(digests), "each lesson has its own"
+
+
+def test_renamed_exercises_exist_under_their_new_name_only() -> None:
+    names = {exercise["name"] for module in COURSE["modules"] for exercise in module["exercises"]}
+    assert set(COURSE["renamed"].values()) <= names and not names & set(COURSE["renamed"])
+
+
+def test_a_changed_notebook_app_is_noticed() -> None:
+    """The page of a later JupyterLite may have another shape: the build says so instead of shipping half a page."""
+    assert assemble.swap("<a></a>", "(?=</a>)", r"\1") == r"<a>\1</a>"
+    with pytest.raises(errors.BuildError, match="0 places"):
+        assemble.swap("<b></b>", "<a>", "")

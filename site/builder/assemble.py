@@ -23,7 +23,9 @@ KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 KERNEL = "extensions/@jupyterlite/pyodide-kernel-extension/static"
 WORKERS = ("comlink", "coincident")  # the kernel's worker, and the one of a cross-origin isolated page
 OURS = (
-    *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
+    *("index.html", "style.css", "map.mjs", "storage.mjs", "notebook.css", "notebook.mjs"),
+    *("notebook-app.mjs", "notebook-bar.mjs", "notebook-keep.mjs", "notebook-lesson.mjs", "notebook-messages.mjs"),
+    *("notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
     *("icon-maskable-192.png", "icon-maskable-512.png", "offline.mjs", "service-worker.js", "start.js"),
 )
@@ -48,6 +50,8 @@ HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
 <script type="module" src="../notebook.mjs"></script>
 <script type="module" src="../offline.mjs"></script>
 """
+# A lesson that has changed is brought up to date before the app reads it.
+LESSON_FIRST = "await import('../notebook-lesson.mjs').then(({ prepare }) => prepare()).catch(console.error);\n        "
 
 
 def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> None:
@@ -59,7 +63,9 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
     output = stage / "site"
     with spinner("  lessons and wheels"):
         course = lessons.course(root)
-        write_contents(root, stage / "contents", course)
+        books = lessons.notebooks(root, course)
+        course = lessons.with_digests(course, books)
+        write_contents(stage / "contents", books)
         write_config(root, stage / "lite")
     with spinner("  Python"):
         write_python(root, cache, stage / "python", fetched, course)
@@ -75,12 +81,10 @@ def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> 
     log.info("site: built, %.1f MB in %s", size / 1e6, site.name)
 
 
-def write_contents(root: Path, folder: Path, course: dict[str, Any]) -> None:
+def write_contents(folder: Path, books: dict[str, bytes]) -> None:
     """Write the notebooks: what the student finds on the drive."""
-    for module in lessons.written(course):
-        write_atomic(folder / module["notebook"], lessons.notebook(root, module, course["release"]))
-    for milestone in lessons.milestones(course):
-        write_atomic(folder / milestone["notebook"], lessons.milestone_notebook(root, milestone, course["release"]))
+    for name, book in books.items():
+        write_atomic(folder / name, book)
     for path in sorted(folder.rglob("*")):
         os.utime(path, (EPOCH, EPOCH))
 
@@ -153,8 +157,9 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
         text = f'import "./python.mjs";\nimport "../{name}";\n'  # Python starts first
         write_atomic(output / "python" / f"{kind}.mjs", text.encode())
     modules = " ".join(module["id"] for module in lessons.written(course))
+    start = (root / "site/notebook-start.html").read_text("utf-8")
     for app in APPS:
-        brand(output / app / "index.html", kernels | {"modules": modules})
+        brand(output / app / "index.html", start, course, kernels | {"modules": modules})
     drop(output, UNUSED)
     repair.repair(output)
     script = (output / "offline.mjs").read_text("utf-8")
@@ -173,16 +178,44 @@ def drop(output: Path, patterns: tuple[str, ...]) -> None:
             folder.rmdir()
 
 
-def brand(page: Path, data: dict[str, str]) -> None:
-    """Give an app's page our name, our style sheet and our scripts, the first of them with its data."""
+def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) -> None:
+    """Give an app's page our name, style sheet and scripts, the first with `data`; where lessons run, a start screen."""
     html = page.read_text("utf-8")
-    html = re.sub("<title>.*?</title>", "<title>TinyTorch</title>", html)
-    html = html.replace("Loading JupyterLite...", "Loading the notebook ...")
+    html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
     attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
-    html = html.replace("<head>", f'<head>\n<script src="../start.js" {attributes}></script>', 1)
-    html = html.replace("</head>", HEAD + "</head>", 1)
+    html = swap(html, "(?<=<head>)", f'\n<script src="../start.js" {attributes}></script>')
+    html = swap(html, "<style>.*?</style>", "<style>body { margin: 0; }</style>")
+    html = swap(html, '<div id="jupyterlite-loading-indicator".*?(?=<noscript>)', "")
+    html = swap(html, "(?=</head>)", HEAD)
+    if page.parent.name == "notebooks":
+        head, body = (re.search(f"<{tag}>\n(.*?)</{tag}>", start, re.DOTALL) for tag in ("head", "body"))
+        if not head or not body:
+            raise BuildError("site/notebook-start.html needs a head and a body.")
+        facts = json.dumps(lesson_facts(course)).replace("<", "\\u003c")
+        html = swap(html, "(?=</head>)", head[1].replace("{{lessons}}", facts))
+        html = swap(html, "(?=<noscript>)", body[1])
+        html = swap(html, r"(?=await import\(\s*'\.\./config-utils)", LESSON_FIRST)
     page.write_text(html, "utf-8")
+
+
+def swap(html: str, pattern: str, text: str) -> str:
+    """Replace the one place where `pattern` is found; raise BuildError if the app's page has changed its shape."""
+    result, count = re.subn(pattern, lambda _: text, html, flags=re.DOTALL)
+    if count != 1:
+        raise BuildError(f"The notebook app's page has {count} places like {pattern!r}: see `brand` in assemble.py.")
+    return result
+
+
+def lesson_facts(course: dict[str, Any]) -> dict[str, Any]:
+    """Return what the notebook page must know before it has loaded anything: {notebook: [id, title, digest]}."""
+    numbered = [(module["id"], module) for module in lessons.written(course)]
+    numbered += [(f"M{milestone['id']}", milestone) for milestone in lessons.milestones(course)]
+    return {
+        "release": course["release"],
+        "renamed": course["renamed"],
+        "lessons": {item["notebook"]: [number, item["title"], item["digest"]] for number, item in numbered},
+    }
 
 
 def replace_folder(new: Path, old: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,24 @@ def script(milestone: dict[str, Any]) -> str:
     return f"milestones/{milestone['id']:02}_{milestone['name']}.py"
 
 
+def notebooks(root: Path, course: dict[str, Any]) -> dict[str, bytes]:
+    """Return {file name: notebook} of all lessons and milestones."""
+    books = {module["notebook"]: notebook(root, module, course["release"]) for module in written(course)}
+    for milestone in milestones(course):
+        books[milestone["notebook"]] = milestone_notebook(root, milestone, course["release"])
+    return books
+
+
+def with_digests(course: dict[str, Any], books: dict[str, bytes]) -> dict[str, Any]:
+    """Return the course data with `digest` for every module and milestone that has a notebook."""
+    digests = {name: json.loads(book)["metadata"]["tinytorch"]["lesson"] for name, book in books.items()}
+
+    def stamped(item: dict[str, Any]) -> dict[str, Any]:
+        return {**item, "digest": digests[item["notebook"]]} if item["notebook"] else item
+
+    return {**course, **{part: [stamped(item) for item in course[part]] for part in ("modules", "milestones")}}
+
+
 def notebook(root: Path, module: dict[str, Any], release: str) -> bytes:
     """Return the notebook of a lesson as the student receives it: stubs filled in, stamped with the release."""
     return _notebook(root, path(module), {"module": module["id"], "release": release}, module)
@@ -70,11 +89,17 @@ def _notebook(root: Path, text_path: str, stamp: dict[str, Any], module: dict[st
             cell.metadata = nbformat.from_dict({"tinytorch": {"exercise": name}})
         elif cell.cell_type == "markdown":
             cell.source = IMAGE.sub(lambda match: _inline(root / "content", match), text)
-        digest = hashlib.sha256(f"{module['id']} {number} {cell.source}".encode()).hexdigest()
-        cell.id = digest[:12]
+        cell.id = hashlib.sha256(f"{module['id']} {number} {cell.source}".encode()).hexdigest()[:12]
+    book.metadata.tinytorch["lesson"] = digest(book)
     book.nbformat, book.nbformat_minor = 4, 5
     nbformat.validate(book)
     return (nbformat.writes(book) + "\n").encode()
+
+
+def digest(book: nbformat.NotebookNode) -> str:
+    """Return what identifies a lesson's text: equal for two releases that ship the same cells."""
+    cells = [[cell.cell_type, cell.id, cell.source] for cell in book.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
 
 def _inline(content: Path, match: re.Match[str]) -> str:
