@@ -318,7 +318,7 @@ def merged(one: Entry | None, other: Entry | None) -> Entry:
     """
     if one is None or other is None:
         return dict(one or other or {})
-    late, early = (one, other) if one.get("updated", "") >= other.get("updated", "") else (other, one)
+    early, late = sorted((one, other), key=_age)
     if late.get("source", "") is None:
         return dict(late)
     entry = {**early, **late}
@@ -331,6 +331,12 @@ def merged(one: Entry | None, other: Entry | None) -> Entry:
     if "recheck" not in late:  # the finding of a release is gone when a later check does not have it
         entry.pop("recheck", None)
     return entry
+
+
+def _age(entry: Entry) -> tuple[str, bool, str]:
+    """Sorts older entries first; of the same millisecond a reset counts as later, and all kernels agree on the rest."""
+    text = entry.get("source")
+    return entry.get("updated", ""), "source" in entry and text is None, str(text)
 
 
 class Work:
