@@ -1,5 +1,7 @@
 // Our name in the notebook page: a link back to the map, at the left of the top bar.
 
+import "./drive.mjs";
+
 const home = document.createElement("a");
 home.id = "tinytorch-home";
 home.href = new URL("./", import.meta.url).href;

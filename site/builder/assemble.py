@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 OURS = (
-    *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs"),
+    *("index.html", "style.css", "map.mjs", "notebook.css", "notebook.mjs", "drive.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
 )
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
