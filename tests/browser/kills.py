@@ -270,7 +270,8 @@ class Killing:
             page.evaluate(f"jupyterapp.serviceManager.contents.get('{DOCUMENT}').catch(() => null)")
         else:
             page.goto(f"{self.base}notebooks/index.html?path={self.notebook}")
-            page.wait_for_function(f"window.jupyterapp && {SESSION}?.kernel", timeout=300_000)
+            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=300_000)
+            page.wait_for_function(f"{SESSION}?.kernel", timeout=300_000)
             ready = f"{SESSION}.kernel.requestExecute({{code: 'None', silent: true, store_history: false}}).done"
             page.evaluate(ready)
 
