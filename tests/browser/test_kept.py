@@ -19,7 +19,7 @@ import kills
 import pytest
 import releases
 from conftest import ROOT, Launch, address
-from playwright.sync_api import BrowserContext, Error
+from playwright.sync_api import BrowserContext
 
 from builder import lessons
 from builder.serve import Handler
