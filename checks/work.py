@@ -217,10 +217,9 @@ def page_request() -> Request | None:
     import pyodide_js
     from pyodide.ffi import JsException, to_js
 
-    try:
-        api = pyodide_js.FS.lookupPath("/drive").node.node_ops.fs.API
-    except (JsException, AttributeError):
+    if not os.path.isdir("/drive"):
         return None
+    api = pyodide_js.FS.lookupPath("/drive").node.node_ops.fs.API
 
     def ask(method: str, path: str, data: Any = None) -> Any:
         wanted: dict[str, Any] = {"method": method, "path": path}
