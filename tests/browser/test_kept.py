@@ -33,7 +33,9 @@ MOST = {"kernel": 4, "app": 16, "store": 80}  # kills of each kind of tab: 100 i
 FULL = """(() => {
   const put = IDBObjectStore.prototype.put;
   IDBObjectStore.prototype.put = function (...args) {
-    if (window.full && args.includes("tinytorch-work.json")) throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+    if (window.full && args.includes("tinytorch-work.json")) {
+      throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+    }
     return put.apply(this, args);
   };
 })()"""
