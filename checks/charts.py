@@ -125,9 +125,9 @@ def _chart(
         raise ValueError("a chart needs alternative text: say in `alt` what it shows")
     values = [{key: _plain_value(value) for key, value in row.items()} for row in rows]
     for channel, axis in encoding.items():
-        missing = next((i for i, row in enumerate(values) if _key(axis["field"]) not in row), None)
+        missing = next((i for i, row in enumerate(values) if key_of(axis["field"]) not in row), None)
         if missing is not None:
-            raise KeyError(f"row {missing} has no {_key(axis['field'])!r}, which {channel} needs")
+            raise KeyError(f"row {missing} has no {key_of(axis['field'])!r}, which {channel} needs")
     spec = {
         "$schema": SCHEMA,
         "title": title,
@@ -162,7 +162,8 @@ def _path(name: str) -> str:
     return name.replace("\\", "\\\\").replace(".", "\\.").replace("[", "\\[").replace("]", "\\]")
 
 
-def _key(path: str) -> str:
+def key_of(path: str) -> str:
+    """The key of a row that a field name of a specification stands for."""
     return path.replace("\\.", ".").replace("\\[", "[").replace("\\]", "]").replace("\\\\", "\\")
 
 

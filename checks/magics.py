@@ -6,6 +6,7 @@ becomes a message that says so; a student never sees a stack trace of ours.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import sys
@@ -21,9 +22,14 @@ from .expect import seconds_text
 from .measure import Measurement, compare, measure_all
 
 if TYPE_CHECKING:
+    from .outcome import Result
     from .session import Session
 
 _FILES = str(Path(__file__).parent)
+RECALLED = {"--passed": "passed_source", "--other": "other_source"}
+IDLE = 8.0  # seconds without a cell before solved exercises are checked again under a new release
+PAUSE = 0.2  # seconds between two of them, in which a cell can start
+BATCH = 12  # of them per write
 RUN_CODE = {"measure", "milestone"}  # magics that run the student's code as a cell does, with a cell's recursion
 
 
@@ -105,6 +111,7 @@ class Magics:
         self.shell, self.problem = shell, problem
         self._session = session
         self.recursion = 0  # the limit before the running cell; 0 before the first one
+        self.rechecks = Rechecks(session) if session is not None else None
         self._functions = {
             "cell": {"exercise": self.exercise, "measure": self.measure},
             "line": {
@@ -130,9 +137,13 @@ class Magics:
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
         self.shell.input_transformers_cleanup.insert(0, with_a_body)
+        if self.rechecks is not None:
+            self.rechecks.later(IDLE)
 
     def unregister(self) -> None:
         """Take the magics away again."""
+        if self.rechecks is not None:
+            self.rechecks.pause()
         for kind, functions in self._functions.items():
             for name in functions:
                 self.shell.magics_manager.magics[kind].pop(name, None)
@@ -143,6 +154,8 @@ class Magics:
     def before_cell(self, *_: Any) -> None:
         """Keep a cell's recursion from ending the kernel, and show what there was no cell to show it in."""
         self.recursion = limits.shallow(limits.CELL_LEVELS)
+        if self.rechecks is not None:
+            self.rechecks.pause()
         if self._session is not None:
             for notice in self._session.work.take_notices():
                 self.show(card.message("About your saved work", notice))
@@ -151,6 +164,8 @@ class Magics:
         """Give completion, which recurses deeply, its room back; after a stub's error say what can be done."""
         if self.recursion:
             sys.setrecursionlimit(self.recursion)
+        if self.rechecks is not None:
+            self.rechecks.later(IDLE)
         error = getattr(results[0], "error_in_exec", None) if results else None
         needed = source.parse_not_written(str(error)) if isinstance(error, NotImplementedError) else None
         if needed:
@@ -193,10 +208,12 @@ class Magics:
 
     @_explained
     def recall(self, line: str) -> None:
-        """%recall NAME [--passed]: put the saved answer (or the last one that passed) into this cell."""
+        """%recall NAME [--passed | --other]: put the saved answer into this cell, or the last one that passed, or
+        the one that another tab's answer replaced."""
         words = line.split()
-        if name := self._named(" ".join(word for word in words if word != "--passed")):
-            text, bundle = self.session.recall(name, "--passed" in words)
+        which = next((field for option, field in RECALLED.items() if option in words), "source")
+        if name := self._named(" ".join(word for word in words if word not in RECALLED)):
+            text, bundle = self.session.recall(name, which)
             if text is not None:
                 self._fill_cell(text.rstrip("\n"))
             self.show(bundle)
@@ -253,6 +270,49 @@ class Magics:
             compile(text, name, "exec", dont_inherit=True)
         except SyntaxError:
             self.shell.showsyntaxerror()
+
+
+class Rechecks:
+    """Checks what was solved under another release once more, while the kernel has nothing else to do.
+
+    One exercise at a time, long after the last cell: a cell that is run meanwhile waits for one exercise at most.
+    Where no event loop runs, `%check` and `%%exercise` do it when the student comes to them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.names = session.unchecked()
+        self.results: list[Result] = []
+        self.timer: asyncio.TimerHandle | None = None
+
+    def later(self, seconds: float) -> None:
+        """Go on after so many seconds, unless a cell comes first."""
+        self.pause()
+        if self.names:
+            with contextlib.suppress(RuntimeError):
+                self.timer = asyncio.get_running_loop().call_later(seconds, self.step)
+
+    def pause(self) -> None:
+        """A cell is about to run."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def step(self) -> None:
+        """Check the next exercise; save what came of some of them, or of the last ones."""
+        name = self.names.pop(0)
+        try:
+            result = self.session.recheck(name) if name in self.session.unchecked() else None
+        except Exception as error:
+            self.names.clear()  # the same happens, and is shown, when the exercise is run
+            warnings.warn(f"solved exercises could not be checked again: {_in_words(error)}", stacklevel=1)
+            return
+        if result is not None:
+            self.results.append(result)
+        if len(self.results) >= BATCH or not self.names:
+            self.session.note_rechecked(self.results)
+            self.results = []
+        self.later(PAUSE)
 
 
 def with_a_body(lines: list[str]) -> list[str]:

@@ -31,8 +31,10 @@ class Session:
         self.course = course.load(root)
         self.index = course.exercise_index(self.course)
         self.last = ""  # the exercise that was worked on last
-        self.work = work.Work(store, self.course["release"])
+        base = course.site_base()
+        self.work = work.Work(store, self.course["release"], f"{base}/" if base else "")
         self.work.load()
+        self._take_over_renamed()
         skeleton, installed = course.skeleton(self.course, root), None if root else course.installed_package()
         self.package = loader.Package(folder / course.PACKAGE, course.PACKAGE, skeleton, installed)
         if course.PACKAGE in sys.modules:
@@ -41,6 +43,21 @@ class Session:
                 "the package that you write."
             )
         self.tt = self._assembled()
+
+    @property
+    def release(self) -> str:
+        """The release of the course in this kernel."""
+        return str(self.course["release"])
+
+    def _take_over_renamed(self) -> None:
+        """Bring answers to exercises under their new names; the old entries stay, for an older release."""
+        found: dict[str, work.Entry] = {}
+        for old, new in renamed(self.course.get("renamed", {})).items():
+            entry, known = self.work.entry(old), found.get(new) or self.work.entry(new)
+            if entry.get("source") and new in self.index and entry.get("updated", "") > known.get("updated", ""):
+                found[new] = _with_new_name(entry, old, new, self.index[new][0]["id"])
+        if found:
+            self.work.adopt(found)
 
     def _assembled(self) -> Any:
         """The package with all saved answers in it; an answer that stops it from loading is left out."""
@@ -154,6 +171,8 @@ class Session:
             "source": answer,
             "given": False,
             "attempts": old.get("attempts", 0) + 1,
+            "release": self.release,
+            "recheck": "",
             **_scores(result),
         }
         if result.status == PASSED:
@@ -179,20 +198,93 @@ class Session:
         self._save_scores(result for result in results if result.exercise not in given)
         results = [replace(r, status=GIVEN) if r.exercise in given else r for r in results]
         title = f"Module {module_or_none['id']}, {module_or_none['title']}"
-        return card.of_module(title, results, self.work.take_notices())
+        found = {r.exercise: words for r in results if r.status == NOT_YET and (words := self._finding(r))}
+        results = [replace(r, status=PASSED) if r.exercise in found else r for r in results]
+        return card.of_module(title, results, [*found.values(), *self.work.take_notices()])
+
+    def _finding(self, result: Result) -> str:
+        """What the checks of this release find in an exercise that was solved under another one."""
+        name, entry = result.exercise, self.work.entry(result.exercise)
+        if result.failure and self._waits(result):
+            return f"{name} stays solved. In release {self.release} it needs {result.failure.needs} as well."
+        if not entry.get("recheck"):
+            return ""
+        return (
+            f"{name} stays solved. The checks of release {self.release} find something in it: {entry['recheck']} "
+            f"Run `%check {name}`."
+        )
 
     def _save_scores(self, results: Iterable[Result]) -> None:
         """Store new results of exercises that have a saved answer, when they changed, in one write."""
-        changes: dict[str, work.Entry] = {}
-        for result in results:
-            old = self.work.entry(result.exercise)
-            if old.get("source") and (old.get("status"), old.get("points")) != (result.status, result.points):
-                changes[result.exercise] = {"status": result.status, **_scores(result)}
-                if result.status == PASSED:
-                    changes[result.exercise]["passed_source"] = old["source"]
-                    changes[result.exercise]["first_passed"] = old.get("first_passed") or work.now()
+        changes = {r.exercise: fields for r in results if (fields := self._new_scores(r))}
         if changes:
             self.work.save(changes)
+
+    def _new_scores(self, result: Result) -> work.Entry:
+        """What a result changes in its exercise's entry; nothing when there is no saved answer."""
+        old = self.work.entry(result.exercise)
+        if not old.get("source") or self._waits(result):
+            return {}
+        checked: work.Entry = {"release": self.release, "recheck": ""}
+        if result.status != PASSED and self._solved_before(old):
+            checked["recheck"] = _sentence(result)
+        elif (old.get("status"), old.get("points")) != (result.status, result.points):
+            checked |= {"status": result.status, **_scores(result)}
+        if result.status == PASSED:
+            checked["passed_source"] = old["source"]
+            checked["first_passed"] = old.get("first_passed") or work.now()
+        same = {"recheck": "", **{key: old.get(key) for key in checked if key in old}}
+        return {} if checked == same else checked
+
+    def _waits(self, result: Result) -> bool:
+        """Is a solved exercise not to be judged yet, since a new exercise of this release is missing under it?"""
+        needs = result.failure.needs if result.failure else ""
+        return bool(needs) and self._solved_before(self.work.entry(result.exercise))
+
+    def _solved_before(self, entry: work.Entry) -> bool:
+        """Did this very answer pass the checks of another release? Then it stays solved whatever this one finds."""
+        solved = entry.get("status") == PASSED and entry.get("source") == entry.get("passed_source")
+        return solved and (entry.get("release") != self.release or bool(entry.get("recheck")))
+
+    # Solved under another release: checked again, one exercise at a time, while nothing else runs.
+
+    def unchecked(self) -> list[str]:
+        """Solved exercises that this release's checks have not seen yet, in the order of the course."""
+        return [
+            name
+            for name in self.index
+            if self.work.entry(name).get("release") != self.release and self._solved_before(self.work.entry(name))
+        ]
+
+    def recheck(self, name: str) -> Result | None:
+        """Check a solved exercise once more, unless it is not in the package now; nothing is saved."""
+        if self.work.entry(name).get("given") or self._stubs([name]):
+            return None
+        module = self.index[name][0]
+        return runner.run(self._path(module), [name], self.tt, measured=False)[0]
+
+    def note_rechecked(self, results: Iterable[Result]) -> None:
+        """Save what the new checks found, and say it once."""
+        done = list(results)
+        self._save_scores(done)
+        names = [r.exercise for r in done if self.work.entry(r.exercise).get("recheck")]
+        if names:
+            self.work.notices.append(
+                f"The checks of release {self.release} find something in {', '.join(names)}, which you solved under an "
+                f"earlier one. {'It stays' if len(names) == 1 else 'They stay'} solved; "
+                f"{' '.join(f'`%check {name}`' for name in names)} shows what it is."
+            )
+
+    def refresh(self) -> None:
+        """Learn what another tab or the map changed; an answer that was reset there is taken out of the package."""
+        before = {name for name in self.index if self.work.entry(name).get("source")}
+        self.work.refresh()
+        gone = [name for name in self.index if name in before and self.work.entry(name).get("source", "") is None]
+        for name in gone:
+            path = self.index[name][1]["file"]
+            self.package.load(path, name, self.package.given(path, name))
+        if gone:
+            self.work.notices.append(f"{', '.join(gone)}: reset on the map of the course, and as given again here.")
 
     def hint(self, name: str) -> Bundle:
         """The next hint of an exercise; when all were seen, all of them."""
@@ -272,11 +364,16 @@ class Session:
             + (f" `%recall {name}` brings your saved answer back." if self.work.entry(name).get("source") else ""),
         )
 
-    def recall(self, name: str, passed: bool) -> tuple[str | None, Bundle]:
-        """Text for the cell with the saved answer (None when there is none), and what is said about it."""
-        saved = self.work.entry(name).get("passed_source" if passed else "source")
+    def recall(self, name: str, which: str = "source") -> tuple[str | None, Bundle]:
+        """Text for the cell with a saved answer (None when there is none), and what is said about it.
+
+        which: "source" for the saved answer, "passed_source" for the last that passed, "other_source" for the one
+        that an answer from another tab replaced.
+        """
+        saved = self.work.entry(name).get(which)
         if not saved:
-            which = "answer that passed" if passed else "answer"
+            what = {"passed_source": "answer that passed", "other_source": "answer of another tab"}
+            which = what.get(which, "answer")
             return None, card.message(f"No saved {which} to {name}", "Nothing was changed.")
         self.last = name
         return f"%%exercise {name}\n{saved}", card.message(
@@ -299,7 +396,10 @@ class Session:
             "status": outcome.status,
             "attempts": old.get("attempts", 0) + 1,
             "seconds": round(outcome.seconds, 1),
+            "release": self.release,
         }
+        if outcome.picture:
+            fields["picture"] = outcome.picture
         if outcome.status in (PASSED, GIVEN):
             fields["claims"] = [sentence for sentence, _ in outcome.claims]
         if outcome.status == PASSED:
@@ -390,6 +490,36 @@ def _number_cell_lines(result: Result, package: loader.Package, path: str, name:
             check.failure = replace(check.failure, lines=lines)
 
 
+def renamed(names: dict[str, str]) -> dict[str, str]:
+    """Old name -> the name it has now, also for what was renamed more than once; a circle is left out."""
+    found = {}
+    for old in names:
+        new, passed = names[old], {old}
+        while new in names and new not in passed:
+            passed.add(new)
+            new = names[new]
+        if new not in names:
+            found[old] = new
+    return found
+
+
+def _with_new_name(entry: work.Entry, old: str, new: str, module_id: str) -> work.Entry:
+    """An entry under the new name of its exercise, its answers renamed; not checked under any release yet."""
+    taken = {key: value for key, value in entry.items() if key not in ("release", "recheck")}
+    for key in ("source", "passed_source", "other_source"):
+        if entry.get(key):
+            taken[key] = source.renamed(entry[key], old, new)
+    return {**taken, "module": module_id}
+
+
+def _sentence(result: Result) -> str:
+    """What a failed check found, in one line."""
+    failure = result.failure
+    said = failure.why or failure.message if failure else "a check fails"
+    line = " ".join(said.split())
+    return line if line.endswith((".", "?")) else f"{line}."
+
+
 def _scores(result: Result) -> work.Entry:
     return {
         "points": result.points,
@@ -404,7 +534,18 @@ def start() -> Session:
     session = Session(course.find_root(), student_folder(), work.store_for(work.location()))
     with contextlib.suppress(Exception):  # a broken file of checks is reported when an exercise needs it
         session.warm_up()
+    if sys.platform == "emscripten":
+        _listen(session)
     return session
+
+
+def _listen(session: Session) -> None:
+    """Follow the map of the course: what is reset or imported there is known here before the next cell."""
+    import js
+    from pyodide.ffi import create_proxy
+
+    channel = js.BroadcastChannel.new("tinytorch")
+    channel.onmessage = create_proxy(lambda event: session.refresh())
 
 
 def student_folder() -> Path:

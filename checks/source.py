@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import io
+import itertools
 import re
 import tokenize
 from collections.abc import Iterator
@@ -257,6 +258,34 @@ def wrong_answer(text: str, name: str) -> str:
             isinstance(call, ast.Attribute) and call.attr == "wrong"
         ):
             del lines[decorator.lineno - 1 : decorator.end_lineno]
+    return "\n".join(lines) + "\n"
+
+
+def renamed(text: str, old: str, new: str) -> str:
+    """An answer to the exercise `old` as an answer to `new`: its definition, and where it names itself.
+
+    A function or class is called by its bare name, a method after a dot. Text that is no Python stays as it is.
+    """
+    old, new, method = old.split(".")[-1], new.split(".")[-1], "." in old
+    lines, changes = lines_of(text), []
+    try:
+        names = [node for node in ast.parse(text).body if isinstance(node, Definition) and node.name == old]
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (SyntaxError, tokenize.TokenError):
+        return text
+    own = {node.lineno for node in names}
+    above = {decorator.lineno for node in names for decorator in node.decorator_list}
+    for before, token in itertools.pairwise(tokens):
+        if token.type != tokenize.NAME or token.string != old:
+            continue
+        line, after = token.start[0], before.string
+        defines = line in own and after in ("def", "class")
+        decorates = line in above and after == "@"
+        if defines or decorates or (after == "." if method else after not in (".", "def", "class")):
+            changes.append(token.start)
+    for line, column in reversed(changes):
+        row = lines[line - 1]
+        lines[line - 1] = row[:column] + new + row[column + len(old) :]
     return "\n".join(lines) + "\n"
 
 

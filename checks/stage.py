@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from . import card, course, loader, runner, source
+from . import card, course, loader, runner, source, thumbnail
 from .outcome import GIVEN, NOT_ATTEMPTED, NOT_YET, PASSED, Result
 
 Main = Callable[..., dict[str, Any]]
@@ -46,8 +46,11 @@ class Live:
     the next picture appear below.
     """
 
+    finished: ClassVar[list[Callable[[], Any]]] = []  # the last state of each picture of a run, for its record
+
     def __init__(self) -> None:
         self.display = _display()
+        self.last_picture: Callable[[], Any] | None = None
         self.handle: Any = None
         self.last = 0.0
         self.waiting: tuple[Callable[[], Any], str] | None = None
@@ -55,12 +58,16 @@ class Live:
     def show(self, picture: Callable[[], Any], text: str) -> None:
         """Draw `picture()`, or print `text` where there are no pictures."""
         self.waiting = picture, text
+        self.last_picture = picture
         if time.monotonic() - self.last >= EVERY:
             self._draw()
 
     def next(self) -> None:
         """Finish this picture; the next one has a place of its own."""
         self._draw()
+        if self.last_picture is not None:
+            Live.finished.append(self.last_picture)
+            self.last_picture = None
         self.handle, self.last = None, 0.0
 
     def progress(self, what: str, done: int, of: int) -> None:
@@ -131,6 +138,7 @@ class Outcome:
     wrong: list[Result] = field(default_factory=list)  # exercises whose checks fail
     error: str = ""  # what was raised
     seconds: float = 0.0
+    picture: str = ""  # SVG: the picture of the run that says most
 
     @property
     def status(self) -> str:
@@ -195,8 +203,10 @@ def run(main: Main, gate: Gate, package: Any, given: Collection[str] = (), **opt
         outcome.given = [name for name in names if name in given]
         outcome.wrong = _failing(names, package)
         if not outcome.wrong:
+            Live.finished.clear()
             outcome.claims = [(sentence, bool(true)) for sentence, true in gate(main(**options))]
             outcome.passed = bool(outcome.claims) and all(true for _, true in outcome.claims)
+            outcome.picture = thumbnail.most_telling([picture() for picture in Live.finished])
     except Exception as error:
         named = source.parse_not_written(str(error)) if isinstance(error, NotImplementedError) else None
         if named:

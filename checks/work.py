@@ -7,7 +7,9 @@ closed at any moment, two notebooks that save at once, a file that was damaged, 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import errno
 import json
 import os
 import re
@@ -18,9 +20,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from .expect import bytes_text
+
 SCHEMA = 1
 FILE_NAME = "tinytorch-work.json"
 VERIFY_AFTER = 1.5  # seconds; longer than another kernel's read, merge and write take
+RETRY_AFTER = 20  # seconds after a save that failed
+PATIENCE = 15  # seconds that the page may take to answer a request
 
 Entry = dict[str, Any]
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -28,6 +34,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "status": (str,),
     "source": (str, type(None)),
     "passed_source": (str, type(None)),
+    "other_source": (str, type(None)),
+    "release": (str,),
+    "recheck": (str,),
+    "picture": (str,),
     "attempts": (int,),
     "points": (int,),
     "of": (int,),
@@ -106,59 +116,133 @@ class Disk:
             raise
 
 
-class Drive:
-    """The JupyterLite drive, where every operation is a request to the page (10-100 ms).
+Request = Callable[..., Any]  # (method, path, data) -> what the page answers, as plain Python
 
-    What its file system does decides how to write there. Opening reads the whole file into memory; writes
-    change that memory; closing stores the whole content with one `put`, a single IndexedDB transaction.
-    Opening with O_TRUNC (mode "w") stores an empty file at once, which a closed tab would leave behind, and
-    a rename is a copy followed by a deletion. So: open for reading and writing without truncation, read,
-    merge, overwrite, close. That is one `get` and one `put`, and the file is the old one until the `put`.
-    Truncating the open file would be undone by closing it, so a document that became shorter is filled up
-    with spaces, which JSON ignores.
+
+class Drive:
+    """The JupyterLite drive: each operation is a request to the page (10-100 ms), which asks IndexedDB.
+
+    This speaks the drive's own protocol instead of using its file system, for three reasons. A `put` stores the
+    whole content in one transaction, where the file system first makes an empty file. When storing fails, the
+    file system never hears of it: the kernel waits for ever, or (in an isolated page) goes on as if all were
+    well. And it fills a new file where reading an old one failed. So: get, merge, put, and read back.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, request: Request, name: str = FILE_NAME) -> None:
+        self.request, self.name = request, name
 
     def read(self) -> bytes | None:
-        try:
-            handle = os.open(self.path, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        try:
-            return _read_all(handle) or None
-        finally:
-            os.close(handle)
+        file = self.request("get", self.name)
+        if file is not None:
+            return _file_bytes(file) or None
+        names = self.request("readdir", "")  # a file that cannot be read is answered like one that is not there
+        if not isinstance(names, list) or self.name in names:
+            raise OSError(errno.EIO, "it is there, and the browser does not hand it out")
+        return None
 
     def change(self, merge: Callable[[bytes | None], bytes]) -> None:
-        self._overwrite(self.path, merge)
+        self._put(self.name, merge(self.read()))
 
     def keep_copy(self, name: str, content: bytes) -> None:
-        self._overwrite(self.path.with_name(name), lambda _: content)
+        self._put(name, content)
 
-    def _overwrite(self, path: Path, merge: Callable[[bytes | None], bytes]) -> None:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    def _put(self, name: str, content: bytes) -> None:
         try:
-            old = _read_all(handle)
-            new = merge(old or None).ljust(len(old))
-            os.lseek(handle, 0, os.SEEK_SET)
-            while new:
-                new = new[os.write(handle, new) :]
-        finally:
-            os.close(handle)
+            data = {"format": "text", "data": content.decode("utf-8")}
+        except UnicodeDecodeError:  # the copy of a damaged document
+            data = {"format": "base64", "data": base64.b64encode(content).decode("ascii")}
+        answer = self.request("put", name, data)
+        if isinstance(answer, dict) and answer.get("error"):
+            raise NotStored(str(answer["error"]), answer.get("usage"), answer.get("quota"))
+        stored = self.request("get", name)
+        if stored is None or _file_bytes(stored) != content:
+            raise NotStored("the browser did not store it")
 
 
-def _read_all(handle: int) -> bytes:
-    chunks = []
-    while chunk := os.read(handle, 1 << 20):
-        chunks.append(chunk)
-    return b"".join(chunks)
+class NotStored(OSError):
+    """The browser refused to store something; usage and quota in bytes where it told them."""
+
+    def __init__(self, reason: str, usage: int | None = None, quota: int | None = None) -> None:
+        super().__init__(errno.ENOSPC if "quota" in reason.lower() else errno.EIO, reason)
+        self.usage, self.quota = usage, quota
+
+
+def _file_bytes(file: Any) -> bytes:
+    """Content of a file as the drive hands it out; what is no file of the drive is given as it is, as damaged."""
+    content = file.get("content") if isinstance(file, dict) else file
+    if not isinstance(content, str):
+        return json.dumps(file).encode()
+    if isinstance(file, dict) and file.get("format") == "base64":
+        try:
+            return base64.b64decode(content, validate=True)
+        except ValueError:
+            return content.encode()
+    return content.encode("utf-8", errors="surrogatepass")
+
+
+class Nowhere:
+    """No storage at all: a page without a service worker, as in some private windows. Says so at every use."""
+
+    def read(self) -> bytes | None:
+        raise Unreachable
+
+    def change(self, merge: Callable[[bytes | None], bytes]) -> None:
+        raise Unreachable
+
+    def keep_copy(self, name: str, content: bytes) -> None:
+        raise Unreachable
+
+
+class Unreachable(OSError):
+    """This page has no drive."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENODEV, "this page cannot reach the browser's storage")
 
 
 def store_for(path: Path) -> Store:
     """The storage that suits the platform."""
-    return Drive(path) if sys.platform == "emscripten" else Disk(path)
+    if sys.platform != "emscripten" or path.parent != Path("/drive"):
+        return Disk(path)
+    request = page_request()
+    return Drive(request, path.name) if request else Nowhere()
+
+
+def page_request() -> Request | None:
+    """How the kernel in the page asks for files of the drive; None when the page has mounted none.
+
+    The request is our own, for the one that the drive makes waits for ever when the page does not answer.
+    """
+    import js
+    import pyodide_js
+    from pyodide.ffi import JsException, to_js
+
+    if not os.path.isdir("/drive"):
+        return None
+    api = pyodide_js.FS.lookupPath("/drive").node.node_ops.fs.API
+
+    def ask(method: str, path: str, data: Any = None) -> Any:
+        wanted: dict[str, Any] = {"method": method, "path": path}
+        if data is not None:
+            wanted["data"] = data
+        if js.crossOriginIsolated:  # the worker asks the page directly
+            answer = api.request(to_js(wanted, dict_converter=js.Object.fromEntries))
+            return answer.to_py() if hasattr(answer, "to_py") else answer
+        number = str(js.crypto.randomUUID())
+        asked = {"data": {**wanted, "requestId": number}, "requestId": number}
+        http = js.XMLHttpRequest.new()
+        http.open("POST", f"{api._baseUrl}api/drive", False)
+        http.timeout = 1000 * PATIENCE
+        try:
+            http.send(json.dumps({**asked, "browsingContextId": api._browsingContextId}))
+        except JsException as error:
+            raise OSError(errno.EIO, f"the page did not answer: {error.name}") from None
+        try:
+            return json.loads(http.responseText)
+        except ValueError:  # not the page's answer, but the site's
+            raise OSError(errno.EIO, f"the page did not answer: status {http.status}") from None
+
+    return ask
 
 
 # The document: parse, salvage, merge.
@@ -233,7 +317,7 @@ def merged(one: Entry | None, other: Entry | None) -> Entry:
     """
     if one is None or other is None:
         return dict(one or other or {})
-    late, early = (one, other) if one.get("updated", "") >= other.get("updated", "") else (other, one)
+    early, late = sorted((one, other), key=_age)
     if late.get("source", "") is None:
         return dict(late)
     entry = {**early, **late}
@@ -243,32 +327,48 @@ def merged(one: Entry | None, other: Entry | None) -> Entry:
     passes = [e["first_passed"] for e in (one, other) if e.get("first_passed")]
     entry["first_passed"] = min(passes, default=None)
     entry["passed_source"] = late.get("passed_source") or early.get("passed_source")
+    if "recheck" not in late:  # the finding of a release is gone when a later check does not have it
+        entry.pop("recheck", None)
     return entry
 
 
-class Work:
-    """The document of one kernel: what it knows, what it has saved, and what to tell the student."""
+def _age(entry: Entry) -> tuple[str, bool, str]:
+    """Sorts older entries first; of the same millisecond a reset counts as later, and all kernels agree on the rest."""
+    text = entry.get("source")
+    return entry.get("updated", ""), "source" in entry and text is None, str(text)
 
-    def __init__(self, store: Store, release: str) -> None:
-        self.store, self.release = store, release
+
+class Work:
+    """The document of one kernel: what it knows, what it has saved, and what to tell the student.
+
+    map_address: where the student can export her work, for messages.
+    """
+
+    def __init__(self, store: Store, release: str, map_address: str = "") -> None:
+        self.store, self.release, self.map_address = store, release, map_address
         self.entries: dict[str, Entry] = {}
         self.notices: list[str] = []
         self.read_only = False
+        self.failing = False  # the last save failed
         self._unverified: dict[str, str] = {}  # exercise -> the `updated` that must be in the document
+        self._seen: dict[str, str] = {}  # exercise -> its last `updated` that this kernel read or wrote
+        self._own: set[str] = set()  # exercises that were answered in this kernel
         self._copied: bytes | None = None  # the damaged content of which a copy was made
 
     def load(self) -> None:
         """Read the document; a damaged one is copied aside and what can be read of it is used."""
         try:
-            content = self.store.read()
-        except OSError as error:
-            self.notices.append(f"Your saved work could not be read ({error}). It was not changed.")
+            document = self._understood(self.store.read())
+        except Unreachable:
+            self.notices.append(NOWHERE)
             return
-        document = self._understood(content)
-        self.entries = document.exercises
+        except OSError as error:
+            self.notices.append(f"Your saved work could not be read ({_reason(error)}). It was not changed.")
+            return
+        self._take(document)
 
     def _understood(self, content: bytes | None) -> Document:
-        """Parse a document; note a newer schema, keep a copy of a damaged one."""
+        """Parse a document; note a newer schema, keep a copy of a damaged one (OSError when that fails)."""
         document = Document(content)
         if document.schema > SCHEMA and not self.read_only:
             self.read_only = True
@@ -278,15 +378,13 @@ class Work:
                 "page to get the newer release."
             )
         elif document.damaged and content is not None and content != self._copied:
-            self._copied = content
             stamp = re.sub(r"[^0-9]", "", now())
             name = f"{FILE_NAME.removesuffix('.json')}.damaged-{stamp}.json"
-            saved = f"{len(document.exercises)} exercises were recovered"
-            try:
-                self.store.keep_copy(name, content)
-                self.notices.append(f"{FILE_NAME} was damaged: {saved}, and a copy is in {name}.")
-            except OSError as error:
-                self.notices.append(f"{FILE_NAME} was damaged: {saved}; no copy could be kept ({error}).")
+            self.store.keep_copy(name, content)
+            self._copied = content
+            count = len(document.exercises)
+            saved = f"{count} exercise was recovered" if count == 1 else f"{count} exercises were recovered"
+            self.notices.append(f"{FILE_NAME} was damaged: {saved}, and a copy is in {name}.")
         return document
 
     def entry(self, name: str) -> Entry:
@@ -301,57 +399,143 @@ class Work:
             updated = max(now(), _just_after(old.get("updated", "")))
             self.entries[name] = {**old, **fields, "updated": updated}
             self._unverified[name] = updated
-        return self._store()
+            if fields.get("source"):
+                self._own.add(name)
+        return self._store(said=True)
 
-    def _store(self) -> bool:
+    def adopt(self, entries: dict[str, Entry]) -> bool:
+        """Store entries as they are, with their own times: they came from elsewhere in the document."""
+        self.entries |= entries
+        self._unverified |= {name: entry.get("updated", "") for name, entry in entries.items()}
+        return self._store(said=True)
+
+    def _store(self, said: bool) -> bool:
+        """Merge what this kernel knows into the document; `said`: a failure is worth a notice (again)."""
         if self.read_only:
             return False
         try:
             self.store.change(self._merge)
         except OSError as error:
-            self.notices.append(f"Your work could not be saved ({error}). Your code is still in the notebook.")
+            if said or not self.failing:
+                self.notices.append(self._not_saved(error))
+            self.failing = True
+            self._verify_later(RETRY_AFTER)
             return False
+        if self.failing:
+            self.failing = False
+            self.notices.append("Your work is saved again, with all that could not be saved before.")
         if not self.read_only:
-            self._verify_later()
+            self._verify_later(VERIFY_AFTER)
         return not self.read_only
+
+    def _not_saved(self, error: OSError) -> str:
+        """What to say when the document could not be stored."""
+        if isinstance(error, Unreachable):
+            return NOWHERE
+        words = [f"Your work could not be saved ({_reason(error)})."]
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            words = [f"Your work could not be saved: the storage of this browser is full ({_reason(error)})."]
+        size = len(json.dumps(self.entries, indent=1))
+        used = f"Your answers take {bytes_text(size)}"
+        if isinstance(error, NotStored) and error.usage and error.quota:
+            used += f"; this site uses {bytes_text(error.usage)} of {bytes_text(error.quota)}"
+        words.append(f"{used}.")
+        words.append(
+            "Nothing is lost while this page stays open: your code is still in the notebook, and it is saved with the "
+            "next answer, or by itself, as soon as there is room."
+        )
+        if self.map_address:
+            words.append(f"To be safe, export your work on the map of the course: {self.map_address}")
+        return " ".join(words)
 
     def _merge(self, content: bytes | None) -> bytes:
         """The document with our entries in it; unchanged when it turns out to be from a newer release."""
         document = self._understood(content)
         if self.read_only and content is not None:
             return content
-        for name in {*document.exercises, *self.entries}:
-            self.entries[name] = merged(self.entries.get(name), document.exercises.get(name))
+        self._take(document)
         document.exercises = dict(sorted(self.entries.items()))
         return document.content(self.release)
 
-    def _verify_later(self) -> None:
-        """Look again soon: another kernel may have read before and written after us."""
+    def _take(self, document: Document) -> None:
+        """Merge a document's entries into what this kernel knows; what another tab replaced is kept and said."""
+        for name in {*document.exercises, *self.entries}:
+            mine, theirs = self.entries.get(name), document.exercises.get(name)
+            entry = merged(mine, theirs)
+            if mine and theirs and theirs.get("updated", "") != self._seen.get(name):
+                self._compare(name, mine, theirs, entry)
+            self.entries[name] = entry
+            self._seen[name] = entry.get("updated", "")
+
+    def _compare(self, name: str, mine: Entry, theirs: Entry, entry: Entry) -> None:
+        """Two different answers to one exercise, from two tabs: the later one counts, the other one stays at hand."""
+        if name not in self._own or not mine.get("source") or not theirs.get("source"):
+            return
+        if mine["source"] == theirs["source"]:
+            return
+        if entry["source"] == mine["source"]:
+            entry["other_source"] = theirs["source"]
+            self.notices.append(
+                f"Another tab had saved a different answer to {name}. Yours is later and is the saved one now; "
+                f"`%recall {name} --other` brings back the one from the other tab."
+            )
+        else:
+            entry["other_source"] = mine["source"]
+            self._own.discard(name)
+            self.notices.append(
+                f"Another tab saved a later answer to {name}, which is the saved one now: `%recall {name}` brings it "
+                f"here, `%recall {name} --other` brings back yours."
+            )
+
+    def _verify_later(self, seconds: float) -> None:
+        """Look again soon: another kernel may have read before and written after us, or there was no room."""
         with contextlib.suppress(RuntimeError):  # no event loop runs: plain IPython, or a test
-            asyncio.get_running_loop().call_later(VERIFY_AFTER, self.verify)
+            asyncio.get_running_loop().call_later(seconds, self.verify)
 
     def verify(self) -> bool:
-        """Is everything we saved in the document? If not, save it again."""
-        if not self._unverified:
+        """Is everything we saved in the document? If not, save it again. Learns what other tabs saved."""
+        if not self._unverified or self.read_only:
             return True
         try:
-            exercises = Document(self.store.read()).exercises
+            content = self.store.read()
         except OSError as error:
-            self.notices.append(f"Your saved work could not be read back ({error}).")
+            if not self.failing:
+                self.notices.append(f"Your saved work could not be read back ({_reason(error)}).")
+            self._verify_later(RETRY_AFTER)
             return False
+        document = Document(content)
+        exercises = document.exercises
         lost = [
             name for name, updated in self._unverified.items() if exercises.get(name, {}).get("updated", "") < updated
         ]
-        if not lost:
-            self._unverified.clear()
-            return True
-        self._store()
-        return False
+        if lost or document.damaged:
+            self._store(said=False)
+            return False
+        self._unverified.clear()
+        self._take(document)
+        return True
+
+    def refresh(self) -> None:
+        """Learn what another tab or the map of the course changed; says nothing when it cannot be read now."""
+        with contextlib.suppress(OSError):
+            document = Document(self.store.read())
+            if not document.damaged and document.schema == SCHEMA:
+                self._take(document)
 
     def take_notices(self) -> list[str]:
         """Messages for the student that were not shown yet."""
         notices, self.notices = list(dict.fromkeys(self.notices)), []
         return notices
+
+
+NOWHERE = (
+    "This page cannot reach the browser's storage (a private window, or site data is blocked). Your answers are "
+    "checked, but they are gone when this page is closed. Use an ordinary window, or allow this site to store data."
+)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _just_after(time: str) -> str:

@@ -1,5 +1,6 @@
 // The course in the notebook page: the bar, the start, messages, Stop. Each part works alone.
 
+import "./drive.mjs";
 import { facts, panel } from "./notebook-app.mjs";
 import { bar, followProgress, slim } from "./notebook-bar.mjs";
 import { sayWhetherKept, watchSaves } from "./notebook-keep.mjs";

@@ -370,6 +370,7 @@ def test_a_milestone_is_run_and_recorded(notebook, place, capsys):
         notebook.exercise(name)
     assert notebook.run("%milestone 1").startswith("passed · Milestone 1")
     entry = saved(place)["milestone 1"]
+    assert entry["release"] == "0.1.0" and "picture" not in entry, "this milestone draws nothing"
     assert entry["claims"] == ["3 ones"] and entry["attempts"] == 3 and entry["first_passed"]
     notebook.exercise("add", "def add(a, b):\n    return a\n")
     text = notebook.run("%milestone 1")
@@ -464,6 +465,154 @@ def test_a_package_imported_before_is_replaced_with_a_word(place):
     notebook = Notebook()
     assert "Run your import again" in notebook.run("1")
     assert notebook.exercise("Tensor.__init__").startswith("passed")
+
+
+# A new release of the course: other checks, other names.
+
+
+def released(place: Path, version: str, old: str = "", new: str = "") -> None:
+    """Give the course another release, and its checks another text."""
+    project = place / "course/pyproject.toml"
+    project.write_text(re.sub('version = ".*"', f'version = "{version}"', project.read_text()))
+    checks = place / "course/checks/test_01_tensor.py"
+    assert old in checks.read_text()
+    checks.write_text(checks.read_text().replace(old, new))
+    session.course._loaded.clear()
+    session.runner._pytest_for.cache_clear()
+
+
+def restarted() -> Notebook:
+    """Another kernel."""
+    session.loader.forget("tinytorch")
+    return Notebook()
+
+
+def rechecked(notebook: Notebook) -> None:
+    """Let the time pass in which nothing runs."""
+    while notebook.session.unchecked() and magics._loaded(notebook.shell).rechecks.names:
+        magics._loaded(notebook.shell).rechecks.step()
+
+
+def test_solved_exercises_stay_solved_and_are_checked_again_under_a_new_release(notebook, place):
+    for name in kit_course.NAMES:
+        notebook.exercise(name)
+    assert {entry["release"] for entry in saved(place).values()} == {"0.1.0"}
+    assert notebook.session.unchecked() == []
+    released(place, "0.2.0", "elements are added in pairs", "elements are added in pairs, says 0.2.0")
+    second = restarted()
+    assert second.session.unchecked() == [name for name in kit_course.NAMES if name in saved(place)]
+    rechecked(second)
+    assert second.run("1") == "" and second.session.unchecked() == []
+    assert {(entry["release"], entry["status"]) for entry in saved(place).values()} == {("0.2.0", "passed")}
+
+
+def test_what_a_new_release_finds_is_said_once_and_takes_nothing_away(notebook, place):
+    for name in ("Tensor.__init__", "add", "Tensor.__add__"):
+        notebook.exercise(name)
+    before = saved(place)["add"]
+    released(place, "0.2.0", "[11.0, 32.0]", "[12.0, 32.0]")
+    second = restarted()
+    rechecked(second)
+    text = second.run("1")
+    assert text.count("The checks of release 0.2.0 find something in add, which you solved under an earlier one") == 1
+    assert "It stays solved" in text and "`%check add`" in text and second.run("1") == ""
+    entry = saved(place)["add"]
+    assert entry["status"] == "passed" and entry["recheck"].startswith("elements are added in pairs")
+    assert (entry["points"], entry["source"], entry["release"]) == (before["points"], before["source"], "0.2.0")
+    table = second.run("%check 01")
+    assert "✓ passed         add" in table and "add stays solved. The checks of release 0.2.0 find" in table
+    text = second.run("%check add")
+    assert text.startswith("not yet") and "expected: [12., 32.]" in text
+    assert saved(place)["add"]["status"] == "passed"
+    assert restarted().session.unchecked() == []
+    released(place, "0.3.0", "[12.0, 32.0]", "[11.0, 32.0]")
+    third = restarted()
+    rechecked(third)
+    assert third.run("1") == "" and saved(place)["add"]["recheck"] == "" and saved(place)["add"]["status"] == "passed"
+
+
+def test_an_answer_that_is_changed_after_a_finding_counts_as_any_other(notebook, place):
+    notebook.exercise("Tensor.__init__")
+    notebook.exercise("add")
+    released(place, "0.2.0", "[11.0, 32.0]", "[12.0, 32.0]")
+    second = restarted()
+    rechecked(second)
+    second.exercise("add", "def add(a, b):\n    return a\n")
+    entry = saved(place)["add"]
+    assert entry["status"] == "not yet" and entry["recheck"] == "" and entry["passed_source"] == ANSWERS["add"]
+
+
+def test_a_solved_exercise_waits_for_a_new_one_below_it(notebook, place):
+    for name in ("Tensor.__init__", "add"):
+        notebook.exercise(name)
+    document = json.loads((place / "work.json").read_text())
+    del document["exercises"]["Tensor.__init__"]  # as if the exercise were new in this release
+    (place / "work.json").write_text(json.dumps(document))
+    released(place, "0.2.0")
+    second = restarted()
+    rechecked(second)
+    assert second.run("1") == "" and saved(place)["add"]["release"] == "0.1.0"
+    table = second.run("%check 01")
+    assert "✓ passed         add" in table and "add stays solved. In release 0.2.0 it needs Tensor.__init__" in table
+    second.exercise("Tensor.__init__")
+    third = restarted()
+    rechecked(third)
+    assert saved(place)["add"]["release"] == "0.2.0" and third.session.unchecked() == []
+
+
+def test_a_renamed_exercise_is_found_under_its_new_name_and_kept_under_the_old(place, monkeypatch):
+    answer = ANSWERS["add"].replace("def add", "def plus")
+    entry = {"module": "01", "status": "passed", "source": answer, "passed_source": answer, "attempts": 3}
+    stamps = {"updated": "2026-01-01T00:00:00.000Z", "first_passed": "2026-01-01T00:00:00.000Z", "release": "0.0.9"}
+    gone = {"module": "01", "status": "passed", "source": "def gone():\n    return 1\n", **stamps}
+    work = {"schema": 1, "exercises": {"plus": {**entry, **stamps}, "gone": gone}}
+    (place / "work.json").write_text(json.dumps(work))
+    load = session.course.load
+    renamed = {"renamed": {"plus": "more", "more": "add"}}
+    monkeypatch.setattr(session.course, "load", lambda root: {**load(root), **renamed})
+    notebook = Notebook()
+    assert notebook.run("1") == ""
+    entries = saved(place)
+    assert set(entries) == {"plus", "gone", "add"} and entries["plus"]["source"] == answer
+    assert entries["add"]["source"] == entries["add"]["passed_source"] == ANSWERS["add"]
+    assert entries["add"]["attempts"] == 3 and "release" not in entries["add"]
+    notebook.exercise("Tensor.__init__")
+    second = restarted()
+    rechecked(second)
+    assert saved(place)["add"]["release"] == "0.1.0" and saved(place)["add"]["status"] == "passed"
+    second.exercise("add", "def add(a, b):\n    return a\n")
+    assert saved(place)["add"]["status"] == "not yet"
+    restarted()
+    assert saved(place)["add"]["status"] == "not yet", "the old name does not come back over newer work"
+
+
+def test_names_that_changed_twice_or_in_a_circle():
+    assert session.renamed({"a": "b", "b": "c", "x": "y"}) == {"a": "c", "b": "c", "x": "y"}
+    assert session.renamed({"a": "b", "b": "a"}) == {}
+
+
+def test_a_reset_on_the_map_takes_the_answer_out_of_an_open_kernel(notebook, place):
+    notebook.exercise("Tensor.__init__")
+    notebook.exercise("add")
+    document = json.loads((place / "work.json").read_text())
+    document["exercises"]["add"] |= {"source": None, "status": "not attempted", "updated": session.work.now()}
+    (place / "work.json").write_text(json.dumps(document))
+    time.sleep(0.002)
+    notebook.session.refresh()
+    text = notebook.run("import tinytorch as tt\ntt.add(tt.Tensor([1.0]), tt.Tensor([2.0]))")
+    assert "add: reset on the map of the course" in text and "This cell needs add" in text
+    assert notebook.exercise("add").startswith("passed") and saved(place)["add"]["source"] == ANSWERS["add"]
+
+
+def test_the_answer_of_another_tab_is_brought_back(notebook, place):
+    other = Notebook()
+    notebook.exercise("Tensor.__init__")
+    other.exercise("Tensor.__init__", "def __init__(self, data, dtype=None):\n    self.other = 1\n")
+    assert "No saved answer of another tab to add" in notebook.run("%recall add --other")
+    text = notebook.exercise("Tensor.__init__", "# again\n" + ANSWERS["Tensor.__init__"])
+    assert "Another tab had saved a different answer to Tensor.__init__" in text
+    notebook.run("%recall Tensor.__init__ --other")
+    assert "self.other = 1" in notebook.shell.payload_manager.read_payload()[-1]["text"]
 
 
 # What JupyterLab's sanitizer lets through when a notebook is opened again.

@@ -226,3 +226,24 @@ def test_nodes_that_all_trees_share_do_not_lead_into_other_trees():
     finally:
         for node in ast.walk(large):
             vars(node).pop("parent", None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer", "wanted"),
+    [
+        ("add", "sum_of", "def add(a, b):\n    return a + b  # add\n", "def sum_of(a, b):\n    return a + b  # add\n"),
+        ("f", "g", "def f(n):\n    return n and f(n - 1) + x.f\n", "def g(n):\n    return n and g(n - 1) + x.f\n"),
+        ("T.f", "T.g", "def f(self, f=1):\n    return self.f(f)\n", "def g(self, f=1):\n    return self.g(f)\n"),
+        (
+            "T.p",
+            "T.q",
+            "@property\ndef p(self):\n    return 1\n\n@p.setter\ndef p(self, p):\n    self._p = p\n",
+            "@property\ndef q(self):\n    return 1\n\n@q.setter\ndef q(self, p):\n    self._p = p\n",
+        ),
+        ("Box", "Case", "class Box(Base):\n    def twin(self):\n        return Box()\n",
+         "class Case(Base):\n    def twin(self):\n        return Case()\n"),
+        ("f", "g", "def f(:\n", "def f(:\n"),
+    ],
+)  # fmt: skip
+def test_an_answer_gets_the_new_name_of_its_exercise(old, new, answer, wanted):
+    assert source.renamed(answer, old, new) == wanted

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import itertools
+import base64
 import json
-import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,8 @@ def path(tmp_path):
     return tmp_path / work.FILE_NAME
 
 
-def opened(path: Path, store: type = work.Disk) -> work.Work:
-    kernel = work.Work(store(path), "0.1.0")
+def opened(path: Path) -> work.Work:
+    kernel = work.Work(work.Disk(path), "0.1.0")
     kernel.load()
     return kernel
 
@@ -33,76 +32,61 @@ def saved(path: Path) -> dict[str, work.Entry]:
     return json.loads(path.read_text())["exercises"]
 
 
-# A drive that behaves as JupyterLite's does, and can be stopped before any of its operations.
+# A page that answers requests for files as JupyterLite's does, and can be stopped before any of them.
 
 
 class Stopped(BaseException):
     """The tab was closed here."""
 
 
-class FakeDrive:
-    """`os` on the drive: open reads all, close stores all with one put, O_TRUNC puts an empty file."""
+class FakePage:
+    """Files of the drive: path -> (format, content); a put is stored as a whole, or not at all."""
 
     def __init__(self, stop_before: int | None = None) -> None:
-        self.files: dict[str, bytes] = {}
-        self.handles: dict[int, list] = {}
-        self.numbers = itertools.count(100)
+        self.files: dict[str, object] = {}
+        self.log: list[str] = []
         self.operations, self.stop_before = 0, stop_before
+        self.full: object = None  # what a put is answered with instead of being done
+        self.hidden = False  # reading fails
 
-    def _operation(self) -> None:
+    def __call__(self, method, path, data=None):
         if self.operations == self.stop_before:
             raise Stopped
         self.operations += 1
+        self.log.append(f"{method} {path}")
+        if method == "readdir":
+            return list(self.files)
+        if method == "get":
+            return None if self.hidden else self.files.get(path)
+        if self.full is None:
+            self.files[path] = {"format": data["format"], "content": data["data"]}
+        return self.full
 
-    def _put(self, name: str, content: bytes) -> None:
-        self._operation()
-        self.files[name] = content
-
-    def open(self, path, flags, mode=0o777):
-        name = os.fspath(path)
-        if name not in self.files:
-            if not flags & os.O_CREAT:
-                raise FileNotFoundError(errno.ENOENT, "gone", name)
-            self._put(name, b"")
-        elif flags & os.O_TRUNC:
-            self._put(name, b"")
-        self._operation()
-        handle = next(self.numbers)
-        self.handles[handle] = [name, bytearray(self.files[name]), 0, flags]
-        return handle
-
-    def read(self, handle, count):
-        _, content, at, _ = self.handles[handle]
-        self.handles[handle][2] += len(content[at : at + count])
-        return bytes(content[at : at + count])
-
-    def write(self, handle, data):
-        _, content, at, _ = self.handles[handle]
-        content[at : at + len(data)] = data
-        self.handles[handle][2] += len(data)
-        return len(data)
-
-    def lseek(self, handle, offset, whence):
-        self.handles[handle][2] = offset
-
-    def close(self, handle):
-        name, content, _, flags = self.handles.pop(handle)
-        if flags & (os.O_RDWR | os.O_WRONLY):
-            self._put(name, bytes(content))
-
-    def install(self, monkeypatch):
-        for name in ("open", "read", "write", "lseek", "close"):
-            monkeypatch.setattr(work.os, name, getattr(self, name))
-        return self
+    def bytes(self, name=work.FILE_NAME):
+        return work._file_bytes(self.files[name])
 
 
 @pytest.fixture
-def drive(monkeypatch):
-    return FakeDrive().install(monkeypatch)
+def page():
+    return FakePage()
 
 
-def on_drive() -> work.Work:
-    return opened(Path("/drive/tinytorch-work.json"), work.Drive)
+def on_drive(page) -> work.Work:
+    kernel = work.Work(work.Drive(page), "0.1.0", "http://127.0.0.1/x/")
+    kernel.load()
+    return kernel
+
+
+def on_disk_or_drive(kind, path):
+    """Two ways to open kernels on one document, and to read and to remove it."""
+    if kind is work.Disk:
+        return lambda: opened(path), lambda: saved(path), path.unlink
+    page = FakePage()
+    return (
+        lambda: on_drive(page),
+        lambda: json.loads(page.bytes())["exercises"],
+        lambda: page.files.pop(work.FILE_NAME),
+    )
 
 
 def test_what_is_saved_is_there_on_the_next_start(path):
@@ -138,7 +122,8 @@ def test_two_kernels_that_take_turns_lose_nothing(path):
 @pytest.mark.parametrize("kind", [work.Disk, work.Drive])
 def test_two_kernels_that_write_at_the_same_moment_lose_nothing(path, kind):
     """Both read, both write: the first one finds that its entry is gone, and writes it again."""
-    one, two = opened(path, kind), opened(path, kind)
+    start, exercises, _ = on_disk_or_drive(kind, path)
+    one, two = start(), start()
     merge = one._merge
 
     def slow_merge(content):
@@ -149,9 +134,9 @@ def test_two_kernels_that_write_at_the_same_moment_lose_nothing(path, kind):
     one._merge = slow_merge  # type: ignore[method-assign]
     one.save({"one": {"source": "1"}})
     one._merge = merge  # type: ignore[method-assign]
-    assert set(saved(path)) == {"one"}
+    assert set(exercises()) == {"one"}
     assert not two.verify()
-    assert set(saved(path)) == {"one", "two"}
+    assert set(exercises()) == {"one", "two"}
     assert two.verify() and one.verify()
 
 
@@ -207,7 +192,7 @@ def test_a_document_cut_off_anywhere_gives_what_can_be_read(path, share):
     assert set(one.entries) == {f"f{i}" for i in range(1, len(one.entries) + 1)}
     assert len(one.entries) >= int(5 * share) - 1
     (notice,) = one.take_notices()
-    assert "was damaged" in notice and f"{len(one.entries)} exercises were recovered" in notice
+    assert "was damaged" in notice and f"{len(one.entries)} exercise" in notice
     (copy,) = path.parent.glob("tinytorch-work.damaged-*.json")
     assert copy.name in notice and copy.read_bytes() == WHOLE[: int(len(WHOLE) * share)]
     one.save({"new": {"source": "x"}})
@@ -256,16 +241,16 @@ def test_a_newer_schema_is_never_written_over(path):
 
 @pytest.mark.parametrize("kind", [work.Disk, work.Drive])
 def test_a_deleted_document_is_written_again(path, kind):
-    one = opened(path, kind)
+    start, exercises, remove = on_disk_or_drive(kind, path)
+    one = start()
     one.save({"a": {"source": "1"}})
-    path.unlink()
+    remove()
     one.save({"b": {"source": "2"}})
-    assert set(saved(path)) == {"a", "b"}
+    assert set(exercises()) == {"a", "b"}
 
 
-@pytest.mark.parametrize("kind", [work.Disk, work.Drive])
-def test_a_document_that_cannot_be_written_is_said(tmp_path, kind):
-    one = opened(tmp_path / "missing" / "work.json", kind)
+def test_a_document_that_cannot_be_written_is_said(tmp_path):
+    one = opened(tmp_path / "missing" / "work.json")
     assert one.save({"a": {"source": "1"}}) is False
     assert "could not be saved" in one.take_notices()[0] and one.entry("a")["source"] == "1"
 
@@ -287,22 +272,22 @@ def test_on_disk_a_crash_at_any_operation_leaves_the_old_or_the_new_document(pat
         assert opened(path).entry("a")["source"] == "old"
 
 
-def test_on_the_drive_a_crash_at_any_operation_leaves_the_old_or_the_new_document(monkeypatch):
+def test_on_the_drive_a_crash_at_any_operation_leaves_the_old_or_the_new_document():
     seen = set()
     for first in (True, False):  # the document does not exist yet, or does
         for stop_before in range(20):
-            drive = FakeDrive().install(monkeypatch)
+            page = FakePage()
             if not first:
-                on_drive().save({"a": {"source": "old"}})
-            drive.operations, drive.stop_before = 0, stop_before
+                on_drive(page).save({"a": {"source": "old"}})
+            page.operations, page.stop_before = 0, stop_before
             try:
-                kernel = on_drive()
+                kernel = on_drive(page)
                 kernel.save({"b": {"source": "new"}})
                 finished = True
             except Stopped:
                 finished = False
-            drive.stop_before = None
-            after = on_drive()
+            page.stop_before = None
+            after = on_drive(page)
             assert after.take_notices() == []
             names = set(after.entries)
             assert names in (({"a"}, {"a", "b"}) if not first else (set(), {"b"}))
@@ -315,21 +300,165 @@ def test_on_the_drive_a_crash_at_any_operation_leaves_the_old_or_the_new_documen
     assert (True, True, True) in seen and (False, False, False) in seen
 
 
-def test_saving_on_the_drive_costs_one_read_and_one_write(drive):
-    kernel = on_drive()
+def test_saving_on_the_drive_costs_a_read_a_write_and_a_look(page):
+    kernel = on_drive(page)
     kernel.save({"a": {"source": "1"}})
-    before = drive.operations
+    page.log.clear()
     kernel.save({"b": {"source": "2"}})
-    assert drive.operations - before == 2
+    assert page.log == [f"{method} {work.FILE_NAME}" for method in ("get", "put", "get")]
+    kernel.entries["a"]["source"] = ""
+    kernel.save({"b": {"source": ""}})
+    assert json.loads(page.bytes())["exercises"]["b"]["source"] == ""  # a shorter one has no rest behind it
 
 
-def test_a_shorter_document_is_filled_up_with_spaces(drive):
-    kernel = on_drive()
-    kernel.save({"a": {"source": "x" * 5000}})
-    kernel.entries["a"]["source"] = "y"
-    kernel.save({"a": {"source": "y"}})
-    (content,) = drive.files.values()
-    assert len(content) > 5000 and json.loads(content)["exercises"]["a"]["source"] == "y"
+FULL = {"error": "QuotaExceededError: no room", "usage": 4_000_000, "quota": 5_000_000}
+
+
+@pytest.mark.parametrize("answer", [FULL, {"error": "UnknownError: disk"}, {}])
+def test_a_full_browser_is_said_once_per_answer_and_saved_when_there_is_room(page, answer):
+    kernel = on_drive(page)
+    kernel.save({"a": {"source": "1"}})
+    page.full = answer
+    assert kernel.save({"b": {"source": "2"}}) is False
+    (notice,) = kernel.take_notices()
+    assert "could not be saved" in notice and "export your work" in notice and "http://127.0.0.1/x/" in notice
+    assert ("storage of this browser is full" in notice) == (answer is FULL)
+    assert ("this site uses 4 MB of 5 MB" in notice) == (answer is FULL)
+    assert not kernel.verify() and kernel.take_notices() == [], "what is tried again by itself is not said again"
+    assert set(json.loads(page.bytes())["exercises"]) == {"a"}
+    page.full = None
+    assert kernel.save({"c": {"source": "3"}})
+    assert set(json.loads(page.bytes())["exercises"]) == {"a", "b", "c"}
+    assert kernel.take_notices() == ["Your work is saved again, with all that could not be saved before."]
+
+
+def test_what_could_not_be_saved_is_saved_by_itself(page, monkeypatch):
+    monkeypatch.setattr(work, "RETRY_AFTER", 0.01)
+
+    async def session():
+        kernel = on_drive(page)
+        page.full = FULL
+        kernel.save({"a": {"source": "1"}})
+        await asyncio.sleep(0.05)
+        page.full = None
+        await asyncio.sleep(0.1)
+
+    asyncio.run(session())
+    assert set(json.loads(page.bytes())["exercises"]) == {"a"}
+
+
+def test_a_document_that_the_browser_does_not_hand_out_is_not_replaced(page):
+    on_drive(page).save({"a": {"source": "1"}})
+    before = dict(page.files)
+    page.hidden = True
+    kernel = on_drive(page)
+    assert "could not be read" in kernel.take_notices()[0]
+    assert kernel.save({"b": {"source": "2"}}) is False and page.files == before
+    page.hidden = False
+    assert kernel.save({"b": {"source": "2"}})
+    assert set(json.loads(page.bytes())["exercises"]) == {"a", "b"}
+
+
+def test_a_page_without_storage_says_so_before_anything_is_lost():
+    kernel = work.Work(work.Nowhere(), "0.1.0")
+    kernel.load()
+    assert kernel.take_notices() == [work.NOWHERE] and "private window" in work.NOWHERE
+    assert kernel.save({"a": {"source": "1"}}) is False and kernel.take_notices() == [work.NOWHERE]
+
+
+def base64_of(content: bytes) -> dict[str, str]:
+    return {"format": "base64", "content": base64.b64encode(content).decode()}
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"),
+    [
+        (base64_of(WHOLE), 5),
+        (base64_of(WHOLE[:300]), 1),
+        (base64_of(b"\xff\xfe" + WHOLE), 5),
+        ({"format": "base64", "content": "no base64 at all"}, 0),
+        ({"format": "json", "content": WHOLE.decode()}, 5),
+        ({"format": "text", "content": ""}, 0),
+        ({"format": "text", "content": None}, 0),
+        ({"content": 7}, 0),
+        ({}, 0),
+        ("a text where a file should be", 0),
+    ],
+)
+def test_whatever_stands_in_the_database_is_read_or_copied(page, file, kept):
+    page.files[work.FILE_NAME] = file
+    kernel = on_drive(page)
+    assert len(kernel.entries) == kept
+    sound = kept == 5 and b"\xff" not in work._file_bytes(file)
+    assert bool(kernel.take_notices()) == (not sound and bool(work._file_bytes(file)))
+    assert kernel.save({"new": {"source": "x"}})
+    assert len(json.loads(page.bytes())["exercises"]) == kept + 1
+    copies = [name for name in page.files if "damaged" in name]
+    assert len(copies) == (not sound and bool(work._file_bytes(file)))
+    assert all(page.bytes(name) == work._file_bytes(file) for name in copies)
+
+
+def test_a_damaged_document_is_not_replaced_before_its_copy_exists(page):
+    page.files[work.FILE_NAME] = damaged = {"format": "text", "content": WHOLE.decode()[:300]}
+    page.full = FULL
+    kernel = on_drive(page)
+    assert "could not be read" in kernel.take_notices()[0]
+    assert kernel.save({"new": {"source": "x"}}) is False and page.files == {work.FILE_NAME: damaged}
+    page.full, page.log = None, []
+    assert kernel.save({"new": {"source": "x"}})
+    puts = [line for line in page.log if line.startswith("put")]
+    assert len(puts) == 2 and "damaged" in puts[0] and puts[1] == f"put {work.FILE_NAME}"
+    assert set(json.loads(page.bytes())["exercises"]) == {"f1", "new"}
+
+
+# Two tabs.
+
+
+def test_two_answers_to_one_exercise_are_both_kept_and_both_tabs_are_told(page):
+    one, two = on_drive(page), on_drive(page)
+    one.save({"f": {"source": "one", "status": "passed", "passed_source": "one"}})
+    time.sleep(0.002)  # two people, or one with two hands, are never in the same millisecond
+    two.save({"f": {"source": "two", "status": "not yet"}})
+    (said,) = two.take_notices()
+    assert "Another tab had saved a different answer to f" in said and "%recall f --other" in said
+    entry = json.loads(page.bytes())["exercises"]["f"]
+    assert entry["source"] == "two" and entry["other_source"] == entry["passed_source"] == "one"
+    assert one.verify()
+    (said,) = one.take_notices()
+    assert "Another tab saved a later answer to f" in said
+    assert one.entry("f")["source"] == "two" and one.entry("f")["other_source"] == "one"
+    one.save({"g": {"source": "else"}})
+    assert one.verify() and two.verify() and one.take_notices() == two.take_notices() == []
+    one.save({"f": {"source": "three"}})
+    two.refresh()
+    assert two.entry("f")["source"] == "three" and "later answer to f" in two.take_notices()[0]
+
+
+def test_the_same_answer_in_two_tabs_is_no_news(page):
+    one, two = on_drive(page), on_drive(page)
+    one.save({"f": {"source": "same"}})
+    two.save({"f": {"source": "same"}})
+    assert one.verify() and two.verify() and one.take_notices() == two.take_notices() == []
+
+
+def test_a_reset_on_the_map_holds_in_open_kernels(page):
+    one = on_drive(page)
+    one.save({"f": {"source": "one", "hints": 2}, "g": {"source": "g"}})
+    document = json.loads(page.bytes())
+    document["exercises"]["f"] = {"source": None, "status": "not attempted", "updated": work.now()}
+    page("put", work.FILE_NAME, {"format": "text", "data": json.dumps(document)})
+    assert one.verify()
+    assert one.entry("f")["source"] is None and one.take_notices() == []
+    one.save({"g": {"source": "more"}})
+    assert json.loads(page.bytes())["exercises"]["f"]["source"] is None
+    one.save({"f": {"source": "anew"}})
+    assert json.loads(page.bytes())["exercises"]["f"]["source"] == "anew"
+
+
+def test_a_finding_of_a_release_goes_with_a_later_check():
+    early = entry("2026-01-01T00:00:00.000Z", recheck="wrong for n = 0", release="2")
+    late = entry("2026-01-02T00:00:00.000Z", release="3")
+    assert "recheck" not in work.merged(early, late) and work.merged(late, early)["release"] == "3"
 
 
 def test_the_place_of_the_document(monkeypatch, tmp_path):
@@ -340,4 +469,8 @@ def test_the_place_of_the_document(monkeypatch, tmp_path):
     monkeypatch.delenv("TINYTORCH_WORK")
     monkeypatch.setattr(work.sys, "platform", "emscripten")
     assert work.location() == Path("/drive/tinytorch-work.json")
-    assert isinstance(work.store_for(tmp_path), work.Drive)
+    assert isinstance(work.store_for(tmp_path), work.Disk)
+    monkeypatch.setattr(work, "page_request", FakePage)
+    assert isinstance(work.store_for(work.location()), work.Drive)
+    monkeypatch.setattr(work, "page_request", lambda: None)
+    assert isinstance(work.store_for(work.location()), work.Nowhere)

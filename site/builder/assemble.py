@@ -25,7 +25,7 @@ WORKERS = ("comlink", "coincident")  # the kernel's worker, and the one of a cro
 OURS = (
     *("index.html", "style.css", "map.mjs", "storage.mjs", "notebook.css", "notebook.mjs"),
     *("notebook-app.mjs", "notebook-bar.mjs", "notebook-keep.mjs", "notebook-lesson.mjs", "notebook-messages.mjs"),
-    *("notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
+    *("drive.mjs", "notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
     *("icon-maskable-192.png", "icon-maskable-512.png", "offline.mjs", "service-worker.js", "start.js"),
 )
@@ -179,7 +179,7 @@ def drop(output: Path, patterns: tuple[str, ...]) -> None:
 
 
 def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) -> None:
-    """Give an app's page our name, style sheet and scripts, the first with `data`; where lessons run, a start screen."""
+    """Give an app's page our name, style sheet and scripts, the first with `data`, and a lesson's page a start screen."""
     html = page.read_text("utf-8")
     html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
