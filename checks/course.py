@@ -48,6 +48,7 @@ def load(root: Path | str | None = None) -> dict[str, Any]:
     return {
         "title": data["title"],
         "release": release,
+        **({"repository": data["repository"]} if "repository" in data else {}),
         "modules": [_module(root, module) for module in data["modules"]],
         "milestones": [_milestone(root, milestone) for milestone in data.get("milestones", [])],
     }

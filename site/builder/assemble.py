@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import lessons, runtime, wheels
+from builder import lessons, package_spans, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 EPOCH = 1767225600  # 2026-01-01: every time stamp in the site, so that the same input gives the same bytes
 KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 OURS = (
-    *("index.html", "style.css", "map.mjs", "storage.mjs", "notebook.css", "notebook.mjs"),
+    *("index.html", "style.css", "notebook.css", "notebook.mjs"),
+    *("map.mjs", "wall.mjs", "manage.mjs", "change.mjs", "backup.mjs", "splice.mjs", "storage.mjs", "text.mjs"),
+    *("vendor/fflate.mjs", "vendor/fflate.LICENSE"),
     *("manifest.webmanifest", "icon.svg", "icon-512x512.png"),
 )
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
@@ -114,10 +116,11 @@ def run_jupyter_lite(stage: Path, output: Path) -> None:
 def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) -> None:
     """Add the landing page, the course data and the solutions; drop what no page asks for."""
     for name in OURS:
-        shutil.copyfile(root / "site" / name, output / name)
+        write_atomic(output / name, (root / "site" / name).read_bytes())
     for name in FAVICONS:
         write_atomic(output / name, (root / "site/favicon.png").read_bytes())
     write_atomic(output / "course.json", json.dumps(course, indent=1).encode())
+    write_atomic(output / "skeleton.json", json.dumps(package_spans.package_data(root, course)).encode())
     if solutions:
         for module in lessons.written(course):
             answers = lessons.solutions(root, module)
