@@ -18,14 +18,16 @@ function undoStore(mode, use) {
     request.onerror = () => reject(request.error);
     request.onsuccess = () => {
       const database = request.result;
-      const transaction = database.transaction("records", mode);
-      const asked = use(transaction.objectStore("records"));
-      const end = (finish) => () => {
-        database.close();
-        finish(transaction.error);
-      };
-      transaction.oncomplete = end(() => resolve(asked.result));
-      transaction.onabort = end(reject);
+      try {
+        const transaction = database.transaction("records", mode);
+        const asked = use(transaction.objectStore("records"));
+        transaction.oncomplete = () => resolve(asked.result);
+        transaction.onabort = () => reject(transaction.error);
+      } catch (error) {
+        reject(error);
+      } finally {
+        database.close(); // once its transactions are over
+      }
     };
   });
 }

@@ -3,7 +3,7 @@
 
 import { readWork } from "./storage.mjs";
 import { $, isObject, linkTo, milestoneKey, plural, setText, total } from "./text.mjs";
-import { claimsOf, drawWall, showWall } from "./wall.mjs";
+import { drawWall, showWall } from "./wall.mjs";
 import { drawManage, showManage } from "./manage.mjs";
 
 const TROUBLE = {
@@ -55,10 +55,8 @@ function milestoneText({ id, notebook }, exercises) {
   if (!notebook) return "coming";
   const entry = exercises[milestoneKey({ id })];
   if (!isObject(entry) || !entry.status) return "not run yet";
-  const claims = claimsOf(entry);
-  const shown = claims.length > 0 ? `: ${claims.slice(0, 2).join("; ")}` : "";
   switch (entry.status) {
-    case "passed": return `passed${shown}`;
+    case "passed": return "passed";
     case "given": return "runs, with exercises filled in from the reference";
     default: return entry.first_passed ? "passed before; the last run did not" : "not passed yet";
   }
@@ -173,15 +171,15 @@ function showProgress(course, { exercises }) {
   if (open.length > 0) showContinue(open);
 }
 
-/** Continue in the module worked on last; start with the first one if there is none. */
+/** Continue in the module worked on last, or after it when it is done; start with the first if there is none. */
 function showContinue(open) {
   const last = open.reduce((best, one) => (one.latest > best.latest ? one : best));
-  const name = `${last.module.id} ${last.module.title}`;
-  $("continue").href = linkTo(last.module.notebook);
-  setText(
-    $("continue"),
-    last.latest > 0 ? `Continue: ${name}, ${last.passed} of ${plural(last.of, "exercise")}` : `Start: ${name}`,
-  );
+  const isOpen = ({ state }) => state !== "done";
+  const next = isOpen(last) ? last : (open.slice(open.indexOf(last)).find(isOpen) ?? open.find(isOpen) ?? last);
+  const name = `${next.module.id} ${next.module.title}`;
+  const words = next.latest > 0 ? `Continue: ${name}, ${next.passed} of ${plural(next.of, "exercise")}` : `${last.latest > 0 ? "Continue" : "Start"}: ${name}`;
+  $("continue").href = linkTo(next.module.notebook);
+  setText($("continue"), words);
 }
 
 // ---- start -------------------------------------------------------------------------------------

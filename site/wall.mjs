@@ -50,7 +50,7 @@ function neededText({ notebook, after }, { modules }, exercises) {
   return `Needs ${span}: ${plural(left, "exercise")} to go.`;
 }
 
-export const claimsOf = ({ claims }) => (Array.isArray(claims) ? claims.filter((claim) => typeof claim === "string") : []);
+const claimsOf = ({ claims }) => (Array.isArray(claims) ? claims.filter((claim) => typeof claim === "string") : []);
 
 function showClaims(plate, claims) {
   plate.querySelector(".claims")?.remove();

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +115,23 @@ def opened(context: BrowserContext, base: str) -> Page:
     return page
 
 
+def until(page: Page, function: str, arg: Any = None, seconds: float = 30) -> None:
+    """Wait until a function of the page is true. Playwright's own way needs `eval`, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(function, arg):
+        assert time.monotonic() < end, f"not within {seconds} s: {function}"
+        page.wait_for_timeout(30)
+
+
 def drawn(page: Page) -> None:
     """Wait until the map, and the state of storage below it, are drawn."""
     page.wait_for_selector("[data-module]")
-    page.wait_for_function(
-        "document.getElementById('kept').textContent.match(/device, |Nothing to save|Kept|does not/)"
-    )
+    page.locator("#kept", has_text=re.compile("device, |Nothing to save|Kept until|does not let")).wait_for()
 
 
 def said(page: Page, text: str) -> str:
     """Wait for a message below "Your work" that contains `text`, and return it."""
-    page.wait_for_function("t => document.getElementById('said').textContent.includes(t)", arg=text)
+    page.locator("#said", has_text=text).wait_for()
     return page.inner_text("#said")
 
 
