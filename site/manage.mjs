@@ -203,11 +203,16 @@ function chosenTarget() {
   return milestone ? { kind: "milestone", milestone } : { kind: "all" };
 }
 
-/** Says what will go, and lets it be done only if there is something. */
+let described = 0;
+
+/** Says what will go, and lets it be done once that is said, if there is something. */
 async function describeReset() {
+  const mine = ++described;
+  $("reset-do").disabled = true;
   const { resetStep } = await import("./change.mjs");
   const target = chosenTarget();
   const step = await resetStep(target, stored).catch(() => null);
+  if (mine !== described) return; // something else was chosen meanwhile
   $("reset-do").disabled = !step || isEmpty(step);
   setText($("reset-says"), step ? resetText(target, step) : "The lesson could not be read; is there a connection?");
 }

@@ -110,6 +110,7 @@ def without_worker(context: BrowserContext) -> None:
 def opened(context: BrowserContext, base: str) -> Page:
     """A tab with the map drawn."""
     page = context.new_page()
+    page.emulate_media(reduced_motion="reduce")  # a click need not wait for the page to scroll
     page.goto(base)
     drawn(page)
     return page
