@@ -29,6 +29,7 @@ function progressOf(module, exercises) {
   const given = all.filter((entry) => entry.given === true).length; // filled in from the reference
   const entries = all.filter(({ status }) => status === "passed" || status === "not yet"); // a stub that was run is not a start
   const passed = entries.filter(({ status }) => status === "passed").length;
+  const again = entries.filter(({ status, recheck }) => status === "passed" && recheck).length; // by a newer release's checks
   const of = module.exercises.length;
   const latest = Math.max(0, ...entries.map(({ updated }) => Date.parse(updated) || 1)); // 1: some time
   let state = "not-started";
@@ -36,15 +37,16 @@ function progressOf(module, exercises) {
   else if (of > 0 && passed === of) state = "done";
   else if (entries.length > 0) state = "in-progress";
   else if (given > 0) state = "given";
-  return { state, passed, given, of, latest };
+  return { state, passed, given, again, of, latest };
 }
 
-function stateText({ state, passed, given, of }) {
+function stateText({ state, passed, given, again, of }) {
   const filled = given > 0 ? `, ${given} filled in from the reference` : "";
+  const recheck = again > 0 ? `, ${again} to check again` : "";
   switch (state) {
     case "coming": return "coming";
-    case "done": return `done, all ${plural(of, "exercise")}`;
-    case "in-progress": return `in progress ${passed} of ${of}${filled}`;
+    case "done": return `done, all ${plural(of, "exercise")}${recheck}`;
+    case "in-progress": return `in progress ${passed} of ${of}${filled}${recheck}`;
     case "given": return `not started, ${given} of ${plural(of, "exercise")} filled in from the reference`;
     default: return `not started, ${plural(of, "exercise")}`;
   }

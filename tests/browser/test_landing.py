@@ -57,6 +57,7 @@ def work_of_a_month() -> dict[str, Any]:
     done = {name: entry(name) for name in NAMES}
     names = [exercise["name"] for exercise in SECOND["exercises"]]
     begun = {name: entry(name, 3) for name in names[:4]}
+    begun[names[3]]["recheck"] = "softmax(x) of a newer release is asked for one more case"
     begun[names[4]] = entry(names[4], 4, status="not yet", first_passed=None, passed_source=None)
     begun[names[5]] = {"module": SECOND["id"], "status": "given", "given": True, "updated": HOUR.format(4)}
     return {**done, **begun, "milestone 1": milestone(1)}
@@ -368,6 +369,7 @@ def test_every_reset_and_its_undo(page: Page, site: Path) -> None:
     listener = page.context.new_page()
     listener.goto(page.url)
     listener.evaluate(LISTEN)
+    page.bring_to_front()  # clicks in a tab behind another one take seconds
     before, map_before = stored(page), map_of(page)
 
     def undone() -> None:
@@ -541,6 +543,7 @@ def test_map_and_wall_say_everything(page: Page) -> None:
     for stone in COURSE["milestones"]:
         assert stone["unlocks"] in page.inner_text(f'[data-milestone="{stone["id"]}"]')
     assert page.inner_text("#continue").startswith("Continue: 02 Activations, 4 of 17")
+    assert "1 to check again" in page.inner_text('[data-module="02"]')
     plates = page.locator(".plate")
     first = plates.nth(0).inner_text()
     for words in ("1958", "Perceptron", "Frank Rosenblatt", "99.2 % of the digits", "9 November 2026, 12 s"):
