@@ -49,6 +49,7 @@ def load(root: Path | str | None = None) -> dict[str, Any]:
         "title": data["title"],
         "release": release,
         "renamed": data.get("renamed", {}),
+        **({"repository": data["repository"]} if "repository" in data else {}),
         "modules": [_module(root, module) for module in data["modules"]],
         "milestones": [_milestone(root, milestone) for milestone in data.get("milestones", [])],
     }

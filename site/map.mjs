@@ -1,104 +1,23 @@
 // Draws the map of the course from course.json and marks on it what the student has done.
-// The student's work is only ever read here, never written.
+// The wall of milestones is drawn by wall.mjs; what changes the student's work is in manage.mjs.
 
-const DATABASE = "TinyTorch"; // IndexedDB database in which JupyterLite keeps its drive
-const STORE = "files"; // its object store: path -> contents model
-const WORK = "tinytorch-work.json"; // the work document that the checking kit writes
+import { readWork } from "./storage.mjs";
+import { $, isObject, linkTo, milestoneKey, plural, setText, total } from "./text.mjs";
+import { drawWall, showWall } from "./wall.mjs";
+import { drawManage, showManage } from "./manage.mjs";
 
 const TROUBLE = {
   blocked:
     "This browser lets this page store nothing (a private window, or site data is blocked), so the map shows no " +
     "progress. Answers written now may be lost when the window closes.",
+  ephemeral:
+    "This seems to be a private window: what is stored in it is deleted when it is closed. Use a normal window to " +
+    "keep your work, or export it before you close this one.",
   damaged:
     "The record of your work could not be read, so the map shows no progress. Open a lesson: it keeps a copy of " +
     "the record and recovers what it can.",
   course: "The map could not be loaded. Try again in a moment; the button above leads to the first lesson.",
 };
-
-const $ = (id) => document.getElementById(id);
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-
-class Damaged extends Error {}
-
-// ---- the work document -------------------------------------------------------------------------
-
-/** Opens the database only if it exists: creating it is JupyterLite's business. */
-function openExisting() {
-  return new Promise((resolve, reject) => {
-    let missing = false;
-    const request = indexedDB.open(DATABASE);
-    request.onupgradeneeded = () => {
-      missing = true;
-      request.transaction.abort(); // undoes the creation
-    };
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onversionchange = () => database.close();
-      resolve(database);
-    };
-    request.onerror = (event) => {
-      event.preventDefault();
-      if (missing) resolve(null);
-      else reject(request.error);
-    };
-  });
-}
-
-/** The contents model of the work document, or undefined. Rejects where storage is blocked. */
-async function readModel() {
-  if (indexedDB.databases) {
-    const databases = await indexedDB.databases().catch(() => null); // null: cannot tell, so try to open it
-    if (databases && !databases.some(({ name }) => name === DATABASE)) return undefined;
-  }
-  const database = await openExisting();
-  if (!database) return undefined;
-  try {
-    if (!database.objectStoreNames.contains(STORE)) return undefined;
-    return await new Promise((resolve, reject) => {
-      const request = database.transaction(STORE).objectStore(STORE).get(WORK);
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  } finally {
-    database.close(); // an open connection would hold up JupyterLite's own upgrade
-  }
-}
-
-/** {exercise: entry} from a contents model: content is JSON text, base64 of JSON text, or the object itself. */
-function exercisesOf(model) {
-  let work;
-  try {
-    const { content, format } = model;
-    const text = format === "base64" && typeof content === "string" ? decodeBase64(content) : content;
-    work = typeof text === "string" ? JSON.parse(text) : text;
-  } catch (error) {
-    throw new Damaged("the work document is not JSON", { cause: error });
-  }
-  if (!isObject(work) || !isObject(work.exercises)) throw new Damaged("the work document has no exercises");
-  return work.exercises;
-}
-
-function decodeBase64(content) {
-  return new TextDecoder().decode(Uint8Array.from(atob(content), (character) => character.charCodeAt(0)));
-}
-
-async function readWork() {
-  let model;
-  try {
-    model = await readModel();
-  } catch {
-    return { exercises: {}, trouble: TROUBLE.blocked };
-  }
-  if (model === undefined || model === null) return { exercises: {}, trouble: "" };
-  try {
-    return { exercises: exercisesOf(model), trouble: "" };
-  } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
-    return { exercises: {}, trouble: TROUBLE.damaged };
-  }
-}
 
 // ---- progress ----------------------------------------------------------------------------------
 
@@ -110,6 +29,7 @@ function progressOf(module, exercises) {
   const given = all.filter((entry) => entry.given === true).length; // filled in from the reference
   const entries = all.filter(({ status }) => status === "passed" || status === "not yet"); // a stub that was run is not a start
   const passed = entries.filter(({ status }) => status === "passed").length;
+  const again = entries.filter(({ status, recheck }) => status === "passed" && recheck).length; // by a newer release's checks
   const of = module.exercises.length;
   const latest = Math.max(0, ...entries.map(({ updated }) => Date.parse(updated) || 1)); // 1: some time
   let state = "not-started";
@@ -117,15 +37,16 @@ function progressOf(module, exercises) {
   else if (of > 0 && passed === of) state = "done";
   else if (entries.length > 0) state = "in-progress";
   else if (given > 0) state = "given";
-  return { state, passed, given, of, latest };
+  return { state, passed, given, again, of, latest };
 }
 
-function stateText({ state, passed, given, of }) {
+function stateText({ state, passed, given, again, of }) {
   const filled = given > 0 ? `, ${given} filled in from the reference` : "";
+  const recheck = again > 0 ? `, ${again} to check again` : "";
   switch (state) {
     case "coming": return "coming";
-    case "done": return `done, all ${plural(of, "exercise")}`;
-    case "in-progress": return `in progress ${passed} of ${of}${filled}`;
+    case "done": return `done, all ${plural(of, "exercise")}${recheck}`;
+    case "in-progress": return `in progress ${passed} of ${of}${filled}${recheck}`;
     case "given": return `not started, ${given} of ${plural(of, "exercise")} filled in from the reference`;
     default: return `not started, ${plural(of, "exercise")}`;
   }
@@ -134,12 +55,10 @@ function stateText({ state, passed, given, of }) {
 /** How far a milestone is: its entry is "milestone 1". One that ran on filled-in exercises does not count. */
 function milestoneText({ id, notebook }, exercises) {
   if (!notebook) return "coming";
-  const entry = exercises[`milestone ${id}`];
-  if (!isObject(entry)) return "not run yet";
-  const claims = Array.isArray(entry.claims) ? entry.claims.filter((claim) => typeof claim === "string") : [];
-  const shown = claims.length > 0 ? `: ${claims.slice(0, 2).join("; ")}` : "";
+  const entry = exercises[milestoneKey({ id })];
+  if (!isObject(entry) || !entry.status) return "not run yet";
   switch (entry.status) {
-    case "passed": return `passed${shown}`;
+    case "passed": return "passed";
     case "given": return "runs, with exercises filled in from the reference";
     default: return entry.first_passed ? "passed before; the last run did not" : "not passed yet";
   }
@@ -147,10 +66,8 @@ function milestoneText({ id, notebook }, exercises) {
 
 // ---- drawing -----------------------------------------------------------------------------------
 
-const linkTo = (notebook) => `notebooks/index.html?path=${encodeURIComponent(notebook)}`;
-
 /** One stop of the line. A module and a milestone look alike to a screen reader: a heading, a sentence, facts. */
-function makeStop(mark, { title, summary, notebook }) {
+function makeStop(mark, { title, summary, unlocks, notebook }) {
   const stop = $("stop").content.firstElementChild.cloneNode(true);
   stop.classList.toggle("coming", !notebook);
   const name = document.createElement(notebook ? "a" : "span");
@@ -161,6 +78,7 @@ function makeStop(mark, { title, summary, notebook }) {
   name.append(sign, ` ${title}`);
   stop.querySelector("h3").append(name);
   stop.querySelector(".summary").textContent = summary;
+  stop.querySelector(".unlocks").textContent = unlocks ? `Unlocks ${unlocks}` : "";
   return stop;
 }
 
@@ -184,7 +102,7 @@ function makeMilestone(milestone) {
 }
 
 function showMilestone(stop, milestone, exercises) {
-  const entry = exercises[`milestone ${milestone.id}`];
+  const entry = exercises[milestoneKey(milestone)];
   stop.dataset.state = isObject(entry) && entry.status === "passed" ? "done" : milestone.notebook ? "open" : "coming";
   stop.querySelector(".state").textContent = milestoneText(milestone, exercises);
 }
@@ -224,18 +142,22 @@ function drawTier(tier, modules, milestones) {
   return section;
 }
 
-function drawCourse({ title, release, modules, milestones }) {
+function drawCourse({ title, release, repository, modules, milestones }) {
   document.title = $("title").textContent = title;
   const hours = total(modules.map((module) => module.hours));
   $("extent").textContent =
     `${plural(modules.length, "module")}, ${plural(milestones.length, "milestone")}, about ${plural(hours, "hour")}.`;
   $("release").textContent = `Release ${release}. `;
+  $("repository").hidden = !/^https:/.test(repository ?? "");
+  if (!$("repository").hidden) $("repository").href = repository;
   const tiers = [...new Set(modules.map(({ tier }) => tier))];
   const sections = tiers.map((tier) => drawTier(tier, modules.filter((module) => module.tier === tier), milestones));
   $("map").replaceChildren(...sections);
 }
 
-function showProgress({ modules, milestones }, { exercises, trouble }) {
+function showProgress(course, { exercises }) {
+  const { modules, milestones } = course;
+  showWall(course, exercises);
   for (const milestone of milestones) {
     showMilestone(document.querySelector(`[data-milestone="${milestone.id}"]`), milestone, exercises);
   }
@@ -248,24 +170,18 @@ function showProgress({ modules, milestones }, { exercises, trouble }) {
   const passed = total(open.map((one) => one.passed));
   const of = total(open.map((one) => one.of));
   setText($("progress"), passed > 0 ? `You have solved ${passed} of ${plural(of, "exercise")}.` : "");
-  setText($("trouble"), trouble);
   if (open.length > 0) showContinue(open);
 }
 
-/** Continue in the module worked on last; start with the first one if there is none. */
+/** Continue in the module worked on last, or after it when it is done; start with the first if there is none. */
 function showContinue(open) {
   const last = open.reduce((best, one) => (one.latest > best.latest ? one : best));
-  const name = `${last.module.id} ${last.module.title}`;
-  $("continue").href = linkTo(last.module.notebook);
-  setText(
-    $("continue"),
-    last.latest > 0 ? `Continue: ${name}, ${last.passed} of ${plural(last.of, "exercise")}` : `Start: ${name}`,
-  );
-}
-
-/** Leaves an element alone that already says so, so that a screen reader does not repeat it. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const isOpen = ({ state }) => state !== "done";
+  const next = isOpen(last) ? last : (open.slice(open.indexOf(last)).find(isOpen) ?? open.find(isOpen) ?? last);
+  const name = `${next.module.id} ${next.module.title}`;
+  const words = next.latest > 0 ? `Continue: ${name}, ${next.passed} of ${plural(next.of, "exercise")}` : `${last.latest > 0 ? "Continue" : "Start"}: ${name}`;
+  $("continue").href = linkTo(next.module.notebook);
+  setText($("continue"), words);
 }
 
 // ---- start -------------------------------------------------------------------------------------
@@ -278,10 +194,17 @@ async function loadCourse() {
 
 let reading = 0;
 
+/** Shows what is stored now: the map at once, then what it takes longer to find out. */
 async function refresh(course) {
   const mine = ++reading;
   const work = await readWork();
-  if (mine === reading) showProgress(course, work); // else a later reading is on its way
+  if (mine !== reading) return; // a later reading is on its way
+  showProgress(course, work);
+  if (work.trouble) setText($("trouble"), TROUBLE[work.trouble]);
+  const state = await showManage();
+  if (mine !== reading) return;
+  const trouble = work.trouble || (state.blocked ? "blocked" : state.ephemeral ? "ephemeral" : "");
+  setText($("trouble"), TROUBLE[trouble] ?? "");
 }
 
 async function start() {
@@ -295,6 +218,9 @@ async function start() {
     return;
   }
   drawCourse(course);
+  drawWall(course);
+  drawManage(course, () => refresh(course));
+  if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView(); // the page grew
   addEventListener("pageshow", () => refresh(course));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") refresh(course);

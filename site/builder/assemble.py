@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import bundle, lessons, precache, repair, runtime, wheels
+from builder import bundle, lessons, package_spans, precache, repair, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -23,7 +23,9 @@ KERNEL_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 KERNEL = "extensions/@jupyterlite/pyodide-kernel-extension/static"
 WORKERS = ("comlink", "coincident")  # the kernel's worker, and the one of a cross-origin isolated page
 OURS = (
-    *("index.html", "style.css", "map.mjs", "storage.mjs", "notebook.css", "notebook.mjs"),
+    *("index.html", "style.css", "notebook.css", "notebook.mjs"),
+    *("map.mjs", "wall.mjs", "manage.mjs", "change.mjs", "backup.mjs", "splice.mjs", "storage.mjs", "text.mjs"),
+    *("vendor/fflate.mjs", "vendor/fflate.LICENSE"),
     *("notebook-app.mjs", "notebook-bar.mjs", "notebook-keep.mjs", "notebook-lesson.mjs", "notebook-messages.mjs"),
     *("drive.mjs", "notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
@@ -143,10 +145,11 @@ def run_jupyter_lite(stage: Path, output: Path) -> None:
 def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) -> None:
     """Add the landing page, the course data and the solutions; drop what no page asks for; list what is left."""
     for name in OURS:
-        shutil.copyfile(root / "site" / name, output / name)
+        write_atomic(output / name, (root / "site" / name).read_bytes())
     for name in FAVICONS:
         write_atomic(output / name, (root / "site/favicon.png").read_bytes())
     write_atomic(output / "course.json", json.dumps(course, indent=1).encode())
+    write_atomic(output / "skeleton.json", json.dumps(package_spans.package_data(root, course)).encode())
     if solutions:
         for module in lessons.written(course):
             answers = lessons.solutions(root, module)
@@ -179,7 +182,7 @@ def drop(output: Path, patterns: tuple[str, ...]) -> None:
 
 
 def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) -> None:
-    """Give an app's page our name, style sheet and scripts, the first with `data`, and a lesson's page a start screen."""
+    """Give an app's page our name, style sheet, scripts (the first with `data`); lessons get a start screen."""
     html = page.read_text("utf-8")
     html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
