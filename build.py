@@ -23,7 +23,9 @@ SITE = ROOT / "_site"
 CONSTRAINTS = ROOT / "site" / "constraints.lock"
 OLDEST = (3, 11)
 INSIDE = "TINYTORCH_INSIDE_VENV"
-EXTRAS = {"build": ("build",), "serve": ("build",), "test": ("build", "test"), "parity": ("build", "test")}
+BOTH = ("build", "test")
+EXTRAS = {"build": ("build",), "serve": ("build",), "test": BOTH, "parity": BOTH, "bench": BOTH}
+BENCHES = {"start": "tests/browser/start.py"}
 
 log = logging.getLogger("build")
 
@@ -51,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     )
     parity = commands.add_parser("parity", help="compare tinytorch with PyTorch on PyTorch's own samples")
     parity.add_argument("--failures", action="store_true", help="list every sample that differs")
+    bench = commands.add_parser(
+        "bench",
+        help="measure in a browser: `bench start` compares the start with a plain JupyterLite build",
+        epilog="Further arguments go to the measurement, for example: python3 build.py bench start --rounds 1",
+    )
+    bench.add_argument("what", choices=BENCHES, help="what is measured")
     clean = commands.add_parser("clean", help="remove _site/ and build leftovers (downloads are kept)")
     clean.add_argument("--all", action="store_true", help="remove .venv/ and the downloads in .cache/ as well")
     return top
@@ -136,7 +144,7 @@ def clean(everything: bool) -> int:
     return 0
 
 
-def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
+def command_inside(args: argparse.Namespace, rest: list[str]) -> int:
     """Run a command whose dependencies are installed."""
     if args.command == "parity":
         command = [sys.executable, "-m", "tests.parity.report"] + (["--failures"] if args.failures else [])
@@ -148,8 +156,11 @@ def command_inside(args: argparse.Namespace, tests: list[str]) -> int:
         if args.command == "test":
             inputs.build(ROOT, CACHE, SITE)
             environment = {**os.environ, "TINYTORCH_BROWSER": browser.find()}
-            tests = tests or ["-n", "auto", "--maxschedchunk", "1"]  # all of them: on all cores, in their order
+            tests = rest or ["-n", "auto", "--maxschedchunk", "1"]  # all of them: on all cores, in their order
             return subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, env=environment).returncode
+        if args.command == "bench":
+            inputs.build(ROOT, CACHE, SITE)
+            return subprocess.run([sys.executable, str(ROOT / BENCHES[args.what]), *rest], cwd=ROOT).returncode
         if args.command == "build":
             inputs.build(ROOT, CACHE, SITE, not args.no_solutions)
             return 0
@@ -167,7 +178,7 @@ def main(arguments: list[str]) -> int:
         )
     command_line = parser()
     args, rest = command_line.parse_known_args(arguments)
-    if rest and args.command != "test":
+    if rest and args.command not in ("test", "bench"):
         command_line.error("unrecognized arguments: " + " ".join(rest))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

@@ -24,6 +24,7 @@ from .measure import Measurement, compare, measure_all
 if TYPE_CHECKING:
     from .outcome import Result
     from .session import Session
+    from .work import Store
 
 _FILES = str(Path(__file__).parent)
 RECALLED = {"--passed": "passed_source", "--other": "other_source"}
@@ -33,17 +34,27 @@ BATCH = 12  # of them per write
 RUN_CODE = {"measure", "milestone"}  # magics that run the student's code as a cell does, with a cell's recursion
 
 
-def load(shell: Any) -> None:
-    """Start a session and register the magics; loading twice is the same as loading once."""
+def load(shell: Any, store: Store | None = None) -> None:
+    """Start a session and register the magics; loading twice is the same as loading once.
+
+    store: where the student's work is; without one, where the platform keeps it.
+    """
     if _loaded(shell) is not None:
         return
     try:
         from . import session
 
-        magics = Magics(shell, session.start(), "")
+        magics = Magics(shell, session.start(store), "")
     except (Exception, SystemExit) as error:
         magics = Magics(shell, None, _in_words(error))
     magics.register()
+
+
+def drive_is_here(shell: Any) -> None:
+    """Tell a session that was started before the page's drive that it is there."""
+    magics = _loaded(shell)
+    if magics is not None and not magics.problem:
+        magics.session.drive_is_here()
 
 
 def unload(shell: Any) -> None:

@@ -286,6 +286,12 @@ class Session:
         if gone:
             self.work.notices.append(f"{', '.join(gone)}: reset on the map of the course, and as given again here.")
 
+    def drive_is_here(self) -> None:
+        """The page has mounted its drive: what was read before is looked at again, and saved there from now on."""
+        if isinstance(self.work.store, work.Early):
+            self.work.move(work.store_for(work.location()))
+            self.refresh()
+
     def hint(self, name: str) -> Bundle:
         """The next hint of an exercise; when all were seen, all of them."""
         module = self.index[name][0]
@@ -529,9 +535,9 @@ def _scores(result: Result) -> work.Entry:
     }
 
 
-def start() -> Session:
+def start(store: work.Store | None = None) -> Session:
     """The session of this kernel, from where the kit is installed; the first exercise finds all loaded."""
-    session = Session(course.find_root(), student_folder(), work.store_for(work.location()))
+    session = Session(course.find_root(), student_folder(), store or work.store_for(work.location()))
     with contextlib.suppress(Exception):  # a broken file of checks is reported when an exercise needs it
         session.warm_up()
     if sys.platform == "emscripten":

@@ -180,6 +180,22 @@ def _file_bytes(file: Any) -> bytes:
     return content.encode("utf-8", errors="surrogatepass")
 
 
+class Early:
+    """The document as the page read it by itself, before the kernel has a drive. Nothing can be stored yet."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+
+    def read(self) -> bytes | None:
+        return self.content
+
+    def change(self, merge: Callable[[bytes | None], bytes]) -> None:
+        raise Unreachable
+
+    def keep_copy(self, name: str, content: bytes) -> None:
+        raise Unreachable
+
+
 class Nowhere:
     """No storage at all: a page without a service worker, as in some private windows. Says so at every use."""
 
@@ -521,6 +537,16 @@ class Work:
             document = Document(self.store.read())
             if not document.damaged and document.schema == SCHEMA:
                 self._take(document)
+
+    def move(self, store: Store) -> None:
+        """Keep the document in another store from now on; says so when that is none."""
+        self.store = store
+        try:
+            store.read()
+        except Unreachable:
+            self.notices.append(NOWHERE)
+        except OSError as error:
+            self.notices.append(f"Your saved work could not be read ({_reason(error)}). It was not changed.")
 
     def take_notices(self) -> list[str]:
         """Messages for the student that were not shown yet."""

@@ -9,6 +9,7 @@ const EVERY_SECOND = 1000; // a worker without messages is ended after 30 second
 const PATIENCE = 10_000; // for the answer of a worker
 const AGAIN = 60_000; // after a failed download or update
 const HOUR = 3_600_000;
+const SETTLED = 15_000; // after Python's start: the first cells come first
 
 const NO_SUPPORT = {
   insecure:
@@ -135,6 +136,7 @@ async function idle() {
     while (start.stage !== "ready" && start.stage !== "failed") {
       await new Promise((resolve) => start.events.addEventListener("change", resolve, { once: true }));
     }
+    await pause(SETTLED);
   } else if (document.readyState !== "complete") {
     await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
   }

@@ -6,7 +6,7 @@ import { loadPyodide as loadRuntime, version } from "./pyodide.mjs";
 export { version };
 
 const HERE = new URL("./", import.meta.url);
-const REST_AFTER = 5000; // milliseconds after the start
+const [DATABASE, STORE, WORK] = ["TinyTorch", "files", "tinytorch-work.json"]; // as in storage.mjs
 const LIBRARY = "/lib/python3.14/";
 globalThis.tinytorchPacks = HERE.href; // where Python finds what it does not start with
 const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
@@ -59,11 +59,42 @@ function ofLesson() {
   return module ? [`module_${module}`] : [];
 }
 
+// ---- the student's work -------------------------------------------------------------------------
+
+/** The work document as text, empty if there is none; null where it is not simply text: the kit knows what to do. */
+async function readDocument() {
+  const model = await new Promise((resolve, reject) => {
+    let missing = false;
+    const request = indexedDB.open(DATABASE);
+    request.onupgradeneeded = () => {
+      missing = true;
+      request.transaction.abort(); // to make it is the app's business
+    };
+    request.onerror = () => (missing ? resolve(undefined) : reject(request.error));
+    request.onsuccess = () => {
+      const database = request.result;
+      database.onversionchange = () => database.close();
+      if (!database.objectStoreNames.contains(STORE)) {
+        database.close();
+        resolve(undefined);
+        return;
+      }
+      const got = database.transaction(STORE).objectStore(STORE).get(WORK);
+      got.onsuccess = () => resolve(got.result);
+      got.onerror = () => reject(got.error);
+      got.transaction.oncomplete = () => database.close();
+    };
+  });
+  if (model === undefined || model === null) return "";
+  return typeof model.content === "string" && model.format !== "base64" ? model.content : null;
+}
+
 // ---- the start ---------------------------------------------------------------------------------
 
 async function begin() {
   tell("Python", 0.05);
-  const packs = ["start", ...ofLesson()].map(fetchPack);
+  const document = readDocument().catch(() => null); // then it is read when the drive is there
+  const packs = ["library", "course", ...ofLesson()].map(fetchPack);
   const python = await loadRuntime({
     indexURL: HERE.href,
     stdLibURL: EMPTY_ZIP, // the library is in the packs
@@ -84,17 +115,15 @@ async function begin() {
   python.runPython("import numpy");
   tell("your work", 0.65);
   python.runPython("tinytorch_page.prepare()");
-  tell("your work", 0.85);
+  tell("your work", 0.8);
+  const text = await document;
+  if (text !== null) python.globals.get("tinytorch_page").start_session(text);
+  tell("your work", 0.9);
   return python;
 }
 
 const started = begin();
 started.catch((error) => tell("failed", 0, error.message));
-
-async function fetchRest(python) {
-  write(python.FS, await fetchPack("rest"));
-  python.runPython("tinytorch_page.is_here('rest')");
-}
 
 /** What the app calls in place of Pyodide's own: gives it the Python that was started. */
 export async function loadPyodide({ stdout, stderr } = {}) {
@@ -106,9 +135,8 @@ export async function loadPyodide({ stdout, stderr } = {}) {
     const result = await run(code, ...rest);
     if (code.includes("import pyodide_kernel")) { // the app's last step: the drive is there
       python.runPythonAsync = run;
-      await run("pyodide_kernel.ipython_shell.extension_manager.load_extension('checks')");
+      python.runPython("tinytorch_page.drive_is_here()");
       tell("ready", 1);
-      setTimeout(() => fetchRest(python).catch(console.warn), REST_AFTER); // an import fetches it when this fails
     }
     return result;
   };

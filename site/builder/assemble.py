@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder import bundle, lessons, package_spans, precache, repair, runtime, wheels
+from builder import bundle, lessons, lighten, package_spans, precache, repair, runtime, wheels
 from builder.errors import BuildError, write_atomic
 from builder.progress import spinner
 
@@ -52,6 +52,8 @@ HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
 <script type="module" src="../notebook.mjs"></script>
 <script type="module" src="../offline.mjs"></script>
 """
+LARGE = 50_000  # bytes; smaller scripts arrive soon enough
+MODULES = ("notebook.mjs", "notebook-lesson.mjs", "notebook-app.mjs", "notebook-start.mjs", "storage.mjs")
 # A lesson that has changed is brought up to date before the app reads it.
 LESSON_FIRST = "await import('../notebook-lesson.mjs').then(({ prepare }) => prepare()).catch(console.error);\n        "
 
@@ -162,9 +164,10 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
     modules = " ".join(module["id"] for module in lessons.written(course))
     start = (root / "site/notebook-start.html").read_text("utf-8")
     for app in APPS:
-        brand(output / app / "index.html", start, course, kernels | {"modules": modules})
+        brand(output / app / "index.html", start, course, kernels | {"modules": modules}, preloads(root, output))
     drop(output, UNUSED)
     repair.repair(output)
+    lighten.lighten(output)
     script = (output / "offline.mjs").read_text("utf-8")
     version = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]["appVersion"]
     write_atomic(output / "offline.mjs", precache.constant(script, "JUPYTERLITE", version).encode())
@@ -181,7 +184,19 @@ def drop(output: Path, patterns: tuple[str, ...]) -> None:
             folder.rmdir()
 
 
-def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) -> None:
+def preloads(root: Path, output: Path) -> str:
+    """Return hints with which a browser fetches the large scripts of a lesson at once, not one after another."""
+    first = precache.patterns(root)
+    scripts = [
+        p for p in output.glob("build/*.js") if precache.rank(p.relative_to(output).as_posix(), first) < len(first)
+    ]
+    large = sorted(p.name for p in scripts if p.stat().st_size >= LARGE)
+    hints = [f'<link rel="preload" as="script" href="../build/{name}" />' for name in large]
+    hints += [f'<link rel="modulepreload" href="../{name}" />' for name in MODULES]
+    return "\n".join(hints) + "\n"
+
+
+def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str], hints: str) -> None:
     """Give an app's page our name, style sheet, scripts (the first with `data`); lessons get a start screen."""
     html = page.read_text("utf-8")
     html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
@@ -199,6 +214,7 @@ def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) 
         html = swap(html, "(?=</head>)", head[1].replace("{{lessons}}", facts))
         html = swap(html, "(?=<noscript>)", body[1])
         html = swap(html, r"(?=await import\(\s*'\.\./config-utils)", LESSON_FIRST)
+        html = swap(html, "(?=</head>)", hints)
     page.write_text(html, "utf-8")
 
 

@@ -29,6 +29,7 @@ LOCK = "pyodide-lock.json"
 OWN_PACK = re.compile(
     r"site-packages/checks/(?:(?:__pycache__/)?test_(?P<module>\d\d)_.*|datasets/(?P<data>[^/.]+)\.\w+)"
 )
+FIRST = ("library", "course")  # packs that every lesson needs: what stays and what a release changes
 STUDENT = "/home/pyodide/student/"  # where checks.session puts the student's package
 UNUSED = (  # files that nothing in a page opens
     *("*/tests/*", "*/test/*", "*.pyi.in", "*/RECORD", "*/INSTALLER", "*/direct_url.json", "*.dist-info/top_level.txt"),
@@ -49,7 +50,7 @@ def node(*arguments: str) -> str:
     """Run the script under Node and return what it prints; raise BuildError with its last lines when it fails."""
     result = call_node(str(SCRIPT), *arguments, return_completed_process=True, capture_output=True, encoding="utf-8")
     if result.returncode:
-        tail = "\n".join(line[:200] for line in f"{result.stdout}{result.stderr}".splitlines()[-15:])
+        tail = "\n".join(line[:200] for line in (str(result.stdout) + str(result.stderr)).splitlines()[-15:])
         raise BuildError(f"Python for the page could not be prepared:\n{tail}")
     return str(result.stdout)
 
@@ -63,11 +64,15 @@ def pack(folder: Path, cache: Path, archives: list[Path], cells: list[str]) -> N
     tree = {name: data for archive in compiled for name, data in contents(archive).items()}
     used = recorded(folder, cache, tree, cells)
     packs = divided(tree, used)
-    later = {pack: list(files) for pack, files in packs.items() if pack != "start"}
-    packs["start"]["packs.json"] = json.dumps(later, separators=(",", ":")).encode()
+    later = {pack: list(files) for pack, files in packs.items() if pack not in FIRST}
+    packs["course"]["packs.json"] = json.dumps(later, separators=(",", ":")).encode()
     for pack, files in packs.items():
         write_atomic(folder / f"{pack}.bin", packed(files))
-    log.info("python: %d files to start with, %d more", len(packs["start"]), sum(map(len, later.values())))
+    log.info(
+        "python: %d files to start with, %d more",
+        sum(len(packs[name]) for name in FIRST),
+        sum(map(len, later.values())),
+    )
     info = json.loads((folder / LOCK).read_text("utf-8"))["info"]
     write_atomic(folder / LOCK, json.dumps({"info": info, "packages": {}}).encode())  # there are no others to load
     for path in (folder / STDLIB, *archives):
@@ -148,8 +153,8 @@ def recorded(folder: Path, cache: Path, tree: dict[str, bytes], cells: list[str]
 
 
 def divided(tree: dict[str, bytes], used: set[str]) -> dict[str, dict[str, bytes]]:
-    """Return {pack: files}: "start" is what every lesson uses, "rest" what hardly any does."""
-    packs: dict[str, dict[str, bytes]] = {"start": {}, "rest": {}}
+    """Return {pack: files}: "library" and "course" are what every lesson uses, "rest" what hardly any does."""
+    packs: dict[str, dict[str, bytes]] = {"library": {}, "course": {}, "rest": {}}
     for name, data in tree.items():
         pack = pack_of(name, used)
         if pack:
@@ -161,10 +166,10 @@ def pack_of(name: str, used: set[str]) -> str:
     """Return the pack that a file belongs to, empty for none; checks and data sets have packs of their own."""
     if match := OWN_PACK.fullmatch(name):
         return f"module_{match['module']}" if match["module"] else f"data_{match['data']}"
-    if name in used or name.startswith(("site-packages/tinytorch/", "site-packages/checks/")):
-        return "start"
-    if name.endswith((".dist-info/METADATA", ".dist-info/entry_points.txt")):
-        return "start"  # read by pytest when it looks for plugins
+    if name.startswith(("site-packages/tinytorch", "site-packages/checks/")):
+        return "course"
+    if name in used:
+        return "library"
     return "" if name.startswith(LEXERS) else "rest"
 
 

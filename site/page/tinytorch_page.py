@@ -1,7 +1,7 @@
 """Python's side of the page's start: which files are there, and what is loaded while the page is still drawing.
 
 The page starts with the files that every lesson uses. Others are in packs, whose contents are known here: importing or
-opening such a file fetches its pack; the page fetches the largest by itself when nothing else is to be done.
+opening such a file fetches its pack, from the browser's own store once the course is kept there.
 """
 
 import gzip
@@ -135,3 +135,29 @@ def prepare():
         import pyodide_kernel  # noqa: F401  (makes the shell)
 
         import checks.session  # noqa: F401
+
+
+def start_session(document):
+    """Put the student's package together from a document (JSON text, "" for none), before the drive is there.
+
+    Where more than reading is to be done, for a damaged document or a renamed exercise, the session starts later.
+    """
+    import pyodide_kernel
+
+    from checks import course, magics, work
+
+    content = document.encode() or None
+    read = work.Document(content)
+    if not (read.damaged or read.schema != work.SCHEMA or course.load().get("renamed")):
+        magics.load(pyodide_kernel.ipython_shell, work.Early(content))
+
+
+def drive_is_here():
+    """The app has mounted the drive: the session starts now, or goes on with it."""
+    import pyodide_kernel
+
+    from checks import magics
+
+    shell = pyodide_kernel.ipython_shell
+    shell.extension_manager.load_extension("checks")
+    magics.drive_is_here(shell)

@@ -1,130 +1,219 @@
-"""Measure how long a student waits for the first result, beside a plain JupyterLite build with the same runtime.
+"""Measure how long a student waits for the first result, beside a plain JupyterLite build with the same packages.
 
-    python3 tests/browser/start.py        (inside .venv, after `python3 build.py build`)
+    python3 build.py bench start
 
-Cold: a fresh browser profile. Warm: the same profile in a new browser process. Both sites are measured in turns in
-one run; the medians are printed. "First result" is the card of an exercise here, the output of a NumPy line there.
+Cold: a fresh browser profile opens the first lesson. Warm: the same profile in a new browser process, after the page
+has settled. Both sites are measured in turns in one run; medians, and the median of the ratios, are printed. "First
+result" is the card of an exercise here, the output of a NumPy line there. Bytes are what the server sends up to then,
+as if it compressed with gzip; memory is what the renderer processes hold, here after the whole first lesson was solved.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
 import gzip
 import json
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "site"), str(ROOT)]
 
-from conftest import FLAGS, address, start_server  # noqa: E402
+from conftest import FLAGS, address  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from builder import assemble, browser, lessons  # noqa: E402
+from builder import assemble, browser, lessons, runtime  # noqa: E402
+from builder.serve import Handler  # noqa: E402
 from student import Student  # noqa: E402
 
-OURS = ("tinytorch", "tinytorch-checks", "pytest", "iniconfig", "pluggy")
 PLAIN_LESSON = "import numpy as np\nnp.ones(3).sum()"
+PLAIN_NOTEBOOK = "plain.ipynb"
+MODULE = lessons.written(lessons.course(ROOT))[0]
+ANSWERS = lessons.solutions(ROOT, MODULE)
+GOALS = {"cold": 1 / 2, "warm": 1 / 3}
+MEGABYTES, MEMORY = 11, 450
+SETTLED = 40  # seconds that a page may take for its background work before it is closed
+
+
+class Counting(Handler):
+    """Serves a site and notes which files it sent in full."""
+
+    sent: list[str]
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if path.is_file() and "If-Modified-Since" not in self.headers:
+            self.sent.append(str(path))
+        super().do_GET()
+
+
+class Served:
+    """A site on a port of this machine, with what was asked of it."""
+
+    def __init__(self, site: Path) -> None:
+        self.sent: list[str] = []
+        handler = type("Counting", (Counting,), {"sent": self.sent})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(site)))
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.base = address(self.server)
+
+    def megabytes(self) -> float:
+        """Return the size of everything sent so far, compressed."""
+        return sum(compressed(name) for name in self.sent) / 1e6
+
+
+@functools.cache
+def compressed(name: str) -> int:
+    """Return the size of a file as a server sends it that compresses what gets smaller."""
+    data = Path(name).read_bytes()
+    return min(len(data), len(gzip.compress(data, 6)))
 
 
 def plain_site(folder: Path) -> Path:
-    """Build what JupyterLite gives by itself: the same runtime, its packages preloaded, no course."""
+    """Build what JupyterLite gives by itself: the same runtime, the same packages preloaded, no course."""
+    lock = runtime.read_lock()
+    fetched = runtime.fetch(ROOT / ".cache/runtime", lock | {"files": lock["files"] + lock["plain"]})
     lite = folder / "lite"
-    shutil.copytree(ROOT / "_site/static/pyodide", lite / "static/pyodide")
-    config = json.loads((ROOT / "_site/jupyter-lite.json").read_text("utf-8"))
-    kernel = config["jupyter-config-data"]["litePluginSettings"][assemble.KERNEL_PLUGIN]
-    packages = [name for name in kernel["loadPyodideOptions"]["packages"] if name not in OURS]
-    plugin = {"disablePyPIFallback": True, "loadPyodideOptions": {"packages": packages}}
-    data = {"litePluginSettings": {assemble.KERNEL_PLUGIN: plugin}}
-    own = {"jupyter-lite-schema-version": 0, "jupyter-config-data": data | {"exposeAppInBrowser": True}}
-    (lite / "jupyter-lite.json").write_text(json.dumps(own))
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "one",
-        "metadata": {},
-        "source": PLAIN_LESSON,
-        "outputs": [],
-        "execution_count": None,
-    }
-    book = {"cells": [cell], "metadata": {"kernelspec": {"name": "python", "display_name": "Python"}}}
+    pyodide = lite / "static/pyodide"
+    pyodide.mkdir(parents=True)
+    for path in fetched:
+        shutil.copy2(path, pyodide / path.name)
+    official = json.loads((pyodide / "pyodide-lock.json").read_text("utf-8"))
+    own = [item for item in lock["files"] + lock["plain"] if "package" in item]
+    names = [item["package"] for item in own if item["source"] != "kernel"]
+    for item in own:  # wheels from PyPI in place of those that Pyodide rebuilt; all are named, so none depends
+        entry = {"name": item["package"], "version": item["version"], "install_dir": "site", "imports": []}
+        entry |= {"package_type": "package", **official["packages"].get(item["package"], {})}
+        entry |= {"file_name": item["name"], "sha256": item["sha256"], "depends": []}
+        official["packages"][item["package"]] = entry
+    (pyodide / "pyodide-lock.json").write_text(json.dumps(official))
+    plugin = {"disablePyPIFallback": True, "loadPyodideOptions": {"packages": names}}
+    plugin["pyodideUrl"] = "./static/pyodide/pyodide.mjs"
+    data = {"litePluginSettings": {assemble.KERNEL_PLUGIN: plugin}, "exposeAppInBrowser": True}
+    settings = {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
+    (lite / "jupyter-lite.json").write_text(json.dumps(settings))
     contents = folder / "contents"
     contents.mkdir()
-    (contents / "plain.ipynb").write_text(json.dumps(book | {"nbformat": 4, "nbformat_minor": 5}))
+    cell: dict[str, Any] = {"cell_type": "code", "id": "one", "metadata": {}, "source": PLAIN_LESSON}
+    cell |= {"outputs": [], "execution_count": None}
+    book = {"cells": [cell], "metadata": {"kernelspec": {"name": "python", "display_name": "Python"}}}
+    (contents / PLAIN_NOTEBOOK).write_text(json.dumps(book | {"nbformat": 4, "nbformat_minor": 5}))
     command = [sys.executable, "-m", "jupyterlite_core.app", "build", "--lite-dir", str(lite)]
     command += ["--contents", str(contents), "--output-dir", str(folder / "site")]
     subprocess.run(command, cwd=lite, check=True, capture_output=True)
     return folder / "site"
 
 
-def visit(driver: Any, profile: Path, base: str, plain: bool) -> dict[str, float]:
-    """Open the notebook, run one cell; return the seconds until the kernel and the result."""
+def visit(driver: Any, profile: Path, served: Served, plain: bool, solve: bool = False) -> dict[str, float]:
+    """Open the notebook, run its first cell; return seconds, megabytes and the memory of page and kernel."""
     context = driver.chromium.launch_persistent_context(profile, executable_path=browser.find(), args=FLAGS)
-    student = Student(context, base)
+    student = Student(context, served.base)
+    served.sent.clear()
     start = time.monotonic()
-    ready = student.open("plain.ipynb" if plain else MODULE["notebook"])
+    student.page.goto(f"{served.base}notebooks/index.html?path={PLAIN_NOTEBOOK if plain else MODULE['notebook']}")
+    student.wait_for_page()
+    seen = {"page": time.monotonic() - start}
     if plain:
-        cell = student.run(0)
+        cell = student.run(0, timeout=120)
         assert "3.0" in cell.text, cell.text
     else:
-        cell = student.exercise(EXERCISE, SOLUTION)
+        name = next(iter(ANSWERS))
+        cell = student.exercise(name, ANSWERS[name], timeout=120)
         assert cell.text.startswith("passed"), cell.text
-    result = {"kernel": ready, "result": time.monotonic() - start}
+    seen |= {"result": time.monotonic() - start, "megabytes": served.megabytes()}
+    if solve:
+        for name in ANSWERS if not plain else ():
+            student.exercise(name, ANSWERS[name])
+        seen["memory"] = resident(profile)
+    settle(student)
     context.close()
-    return result
+    return seen
 
 
-def transferred(site: Path, wanted: list[str]) -> tuple[int, int]:
-    """Return raw and gzipped size of files of the site."""
-    data = [(site / name).read_bytes() for name in wanted if (site / name).is_file()]
-    return sum(map(len, data)), sum(len(gzip.compress(item, 6)) for item in data)
+def settle(student: Student) -> None:
+    """Let the page finish its background work, as a student who stays does: our offline download."""
+    script = (
+        "import('../offline.mjs').then(({offline}) => offline.state.complete || !offline.state.supported, () => true)"
+    )
+    end = time.monotonic() + SETTLED
+    while time.monotonic() < end and not student.page.evaluate(script):
+        time.sleep(0.5)
 
 
-def requested(driver: Any, base: str, plain: bool) -> list[str]:
-    """Return the files of the site that a first visit asks for, up to the kernel's first result."""
-    names: set[str] = set()
-    with tempfile.TemporaryDirectory() as profile:
-        context = driver.chromium.launch_persistent_context(profile, executable_path=browser.find(), args=FLAGS)
-        context.on("request", lambda request: names.add(request.url.removeprefix(base).split("?")[0]))
-        student = Student(context, base)
-        student.open("plain.ipynb" if plain else MODULE["notebook"])
-        context.close()
-    return sorted(names)
+def resident(profile: Path) -> float:
+    """Return the megabytes that the pages of the browser on this profile hold: page, kernel, service worker."""
+    total = 0
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        page = "--type=renderer" in line and not re.search("--extension-process|--top-chrome-webui", line)
+        if page and any(f"--user-data-dir={profile}" in " ".join(p.cmdline()) for p in process.parents()):
+            total += process.memory_info().rss
+    return total / 1e6
 
 
-MODULE = lessons.written(lessons.course(ROOT))[0]
-EXERCISE = MODULE["exercises"][0]["name"]
-SOLUTION = lessons.solutions(ROOT, MODULE)[EXERCISE]
+def rows(runs: list[dict[tuple[str, str], dict[str, float]]]) -> list[tuple[str, float, float, float, str]]:
+    """Return (what, plain, ours, ratio, goal) from paired runs."""
+
+    def median(site: str, kind: str, key: str) -> float:
+        return statistics.median(run[site, kind][key] for run in runs if key in run[site, kind])
+
+    table = []
+    for kind, goal in GOALS.items():
+        for key, name in (("page", "notebook drawn"), ("result", "first result")):
+            ratio = statistics.median(run["ours", kind][key] / run["plain", kind][key] for run in runs)
+            wish = f"at most {goal:.2f}" if key == "result" else ""
+            table.append((f"{kind}: {name}, s", median("plain", kind, key), median("ours", kind, key), ratio, wish))
+    for kind, key, name, most in (
+        ("cold", "megabytes", "bytes to the first result, MB gzip", MEGABYTES),
+        ("cold", "memory", "resident memory, MB", MEMORY),
+    ):
+        plain, ours = median("plain", kind, key), median("ours", kind, key)
+        table.append((name, plain, ours, ours / plain, f"ours at most {most}"))
+    return table
 
 
-def main(repetitions: int = 3) -> None:
+def main() -> None:
     """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=5, help="visits of each kind (default: %(default)s)")
+    rounds = options.parse_args().rounds
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         folder = Path(name)
-        sites = {"plain": plain_site(folder), "ours": ROOT / "_site"}
-        servers = {key: start_server(site) for key, site in sites.items()}
-        times: dict[tuple[str, str], list[dict[str, float]]] = {}
-        for turn in range(repetitions):
-            for key, server in servers.items():
-                profile = folder / f"{key}{turn}"
-                for visit_kind in ("cold", "warm"):
-                    seen = visit(driver, profile, address(server), key == "plain")
-                    times.setdefault((key, visit_kind), []).append(seen)
-        for key, site in sites.items():
-            raw, zipped = transferred(site, requested(driver, address(servers[key]), key == "plain"))
-            print(f"{key:6} {raw / 1e6:6.1f} MB to the first result, {zipped / 1e6:5.1f} MB gzip")
-            for kind in ("cold", "warm"):
-                seen_all = times[key, kind]
-                kernel = statistics.median(item["kernel"] for item in seen_all)
-                result = statistics.median(item["result"] for item in seen_all)
-                print(f"{key:6} {kind}: kernel ready {kernel:5.1f} s, first result {result:5.1f} s (n = {repetitions})")
-        for server in servers.values():
-            server.shutdown()
+        sites = {"plain": Served(plain_site(folder)), "ours": Served(ROOT / "_site")}
+        runs: list[dict[tuple[str, str], dict[str, float]]] = []
+        for turn in range(rounds):
+            run = {}
+            for key, served in sites.items():
+                for kind in GOALS:
+                    profile = folder / f"{key}{turn}"
+                    solve = kind == "cold" and turn == 0  # memory does not vary: once
+                    run[key, kind] = visit(driver, profile, served, key == "plain", solve)
+                shutil.rmtree(folder / f"{key}{turn}", ignore_errors=True)
+            runs.append(run)
+            print(
+                f"round {turn + 1} of {rounds}",
+                {" ".join(k): round(v["result"], 1) for k, v in run.items()},
+                flush=True,
+            )
+        print(f"\n| median of {rounds} | plain JupyterLite | ours | ratio | goal |\n|---|---|---|---|---|")
+        for what, plain, ours, ratio, goal in rows(runs):
+            print(f"| {what} | {plain:.1f} | {ours:.1f} | {ratio:.2f} | {goal} |")
+        for served in sites.values():
+            served.server.shutdown()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main()
