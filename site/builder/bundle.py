@@ -166,10 +166,12 @@ def pack_of(name: str, used: set[str]) -> str:
     """Return the pack that a file belongs to, empty for none; checks and data sets have packs of their own."""
     if match := OWN_PACK.fullmatch(name):
         return f"module_{match['module']}" if match["module"] else f"data_{match['data']}"
-    if name.startswith(("site-packages/tinytorch", "site-packages/checks/")):
+    if name.startswith(("site-packages/tinytorch", "site-packages/checks/", "site-packages/piplite/")):
         return "course"
     if name in used:
         return "library"
+    if name.startswith("site-packages/numpy/linalg/_umath_linalg"):
+        return "linalg"
     return "" if name.startswith(LEXERS) else "rest"
 
 

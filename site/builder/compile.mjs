@@ -63,19 +63,25 @@ def hook(event, arguments):
         used.add(arguments[0])
 sys.addaudithook(hook)
 
-import numpy
 import tinytorch_page
+tinytorch_page.watch()
+import numpy
 tinytorch_page.prepare()
 import checks, pyodide_kernel
 checks.load_ipython_extension(pyodide_kernel.ipython_shell)
 
+shown = []
+def show(data, *_): shown.append(dict(data).get("text/plain", ""))
 def quiet(*_): pass
 shell = pyodide_kernel.ipython_shell
-shell.display_pub.display_data_callback = shell.display_pub.update_display_data_callback = quiet
+shell.display_pub.display_data_callback = show
+shell.display_pub.update_display_data_callback = quiet
 shell.display_pub.clear_output_callback = shell.displayhook.publish_execution_result = quiet
 pyodide_kernel.stdout_stream.publish_stream_callback = pyodide_kernel.stderr_stream.publish_stream_callback = quiet
 for cell in json.loads(cells):
     await pyodide_kernel.kernel_instance.run(cell)
+if not shown or not shown[0].startswith("passed"):
+    raise RuntimeError(f"a solved exercise did not pass: {shown[:1]}")
 for module in list(sys.modules.values()):
     if name := getattr(module, "__file__", None):
         used.add(name)
@@ -96,7 +102,7 @@ async function record(runtime, tree, cells) {
   };
   const stdLibURL = path.join(path.dirname(tree), "empty.zip"); // the library lies in a folder instead
   fs.writeFileSync(stdLibURL, EMPTY_ZIP);
-  const python = await start(runtime, { stdLibURL, fsInit, env: { HOME: "/home/pyodide" } });
+  const python = await start(runtime, { stdLibURL, fsInit, env: { HOME: "/home/pyodide", TINYTORCH_WORK: "/work.json" } });
   python.FS.mkdirTree("/drive");
   python.FS.chdir("/drive");
   python.globals.set("cells", fs.readFileSync(cells, "utf8"));

@@ -16,6 +16,7 @@ from pathlib import Path
 
 LIBRARY = Path("/lib/python3.14")
 missing = {}  # pack -> names of its files below the library, as long as it is not here
+fetched = {}  # pack -> what it was fetched for, to find what a start should have brought along
 
 
 class Finder:
@@ -29,7 +30,7 @@ class Finder:
         pack = self.packs.get(name)
         if pack not in missing:
             return None
-        fetch(pack)
+        fetch(pack, name)
         return importlib.machinery.PathFinder.find_spec(name, path, target)
 
 
@@ -41,6 +42,7 @@ def _module(name):
 
 def watch():
     """Learn what is in the packs, and look out for imports of it."""
+    linalg_later()
     table = LIBRARY / "packs.json"
     if table.exists():
         missing.update(json.loads(table.read_text()))
@@ -57,13 +59,14 @@ def present(path):
     """Fetch the pack that a file is in, if need be."""
     name = str(path).removeprefix(f"{LIBRARY}/")
     for pack in [pack for pack, names in missing.items() if name in names]:
-        fetch(pack)
+        fetch(pack, name)
 
 
-def fetch(pack):
+def fetch(pack, reason):
     """Fetch a pack and unpack it, now; does nothing when it is there."""
     if pack not in missing:
         return
+    fetched[pack] = reason
     import js
 
     request = js.XMLHttpRequest.new()
@@ -93,6 +96,8 @@ class Later(types.ModuleType):
     def __getattr__(self, attribute):
         if attribute.startswith("__"):
             raise AttributeError(attribute)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
         module = importlib.import_module(self.__name__)
         self._use(module)
         return getattr(module, attribute)
@@ -124,6 +129,18 @@ def jedi_later():
 
     completer.JEDI_INSTALLED = True
     completer.jedi = Later("jedi", use)
+
+
+def linalg_later():
+    """Load NumPy's LAPACK, a fifth of its code, when a matrix is first decomposed: no lesson starts with that."""
+    name = "numpy.linalg._umath_linalg"
+
+    def use(module):
+        import numpy.linalg._linalg as linalg
+
+        linalg._umath_linalg = module
+
+    sys.modules[name] = Later(name, use)
 
 
 def prepare():
