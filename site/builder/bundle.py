@@ -49,7 +49,7 @@ def node(*arguments: str) -> str:
     """Run the script under Node and return what it prints; raise BuildError with its last lines when it fails."""
     result = call_node(str(SCRIPT), *arguments, return_completed_process=True, capture_output=True, encoding="utf-8")
     if result.returncode:
-        tail = "\n".join(line[:200] for line in f"{result.stdout}{result.stderr}".splitlines()[-15:])
+        tail = "\n".join(line[:200] for line in (str(result.stdout) + str(result.stderr)).splitlines()[-15:])
         raise BuildError(f"Python for the page could not be prepared:\n{tail}")
     return str(result.stdout)
 
@@ -172,3 +172,14 @@ def packed(files: dict[str, bytes]) -> bytes:
     """Return files as one gzip: the length of a table, the table (JSON: name, size), the contents one after another."""
     table = json.dumps([[name, len(data)] for name, data in files.items()], separators=(",", ":")).encode()
     return gzip.compress(struct.pack("<I", len(table)) + table + b"".join(files.values()), 9, mtime=0)
+
+
+def unpacked(pack: bytes) -> dict[str, bytes]:
+    """Return the files of a pack, in its order."""
+    data = gzip.decompress(pack)
+    (length,) = struct.unpack_from("<I", data)
+    offset, files = 4 + length, {}
+    for name, size in json.loads(data[4:offset]):
+        files[name] = data[offset : offset + size]
+        offset += size
+    return files
