@@ -180,12 +180,19 @@ def test_two_tabs_and_the_map_on_the_same_exercises(base: str, launch: Launch) -
     assert found[SHAPES]["source"] == SOLUTION[SHAPES]
 
 
-def test_a_full_browser_is_said_on_the_card_and_saved_later(base: str, launch: Launch) -> None:
+@pytest.mark.parametrize("isolated", [False, True], ids=["first visit", "isolated"])
+def test_a_full_browser_is_said_on_the_card_and_saved_later(isolated: bool, base: str, launch: Launch) -> None:
     """IndexedDB refuses: the card comes at once, says so and where to export; with room again all is saved."""
     context = launch()
+    if isolated:  # the kernel's drive is another one in a page that comes through the service worker
+        page = context.new_page()
+        page.goto(base)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.close()
     context.add_init_script(FULL)
     student = Student(context, base)
     student.open(MODULE["notebook"])
+    assert student.page.evaluate("crossOriginIsolated") is isolated
     student.exercise(FIRST, SOLUTION[FIRST])
     student.page.evaluate("window.full = true")
     card = student.exercise(STRIDES, SOLUTION[STRIDES])
