@@ -94,6 +94,8 @@ def ensure_environment(extras: tuple[str, ...]) -> None:
     if have[:1] != [base] or not venv_python().exists():
         log.info("environment: making .venv with Python %d.%d", *sys.version_info[:2])
         have = []
+        if VENV.is_symlink():  # what it points to may be in use elsewhere, and would be emptied
+            VENV.unlink()
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)
         if made.returncode:
             detail = (made.stderr or made.stdout).strip()
@@ -138,7 +140,10 @@ def run_inside(arguments: list[str]) -> int:
 def clean(everything: bool) -> int:
     """Remove what a build makes."""
     for path in [SITE, CACHE / "stage"] + ([VENV, CACHE] if everything else []):
-        if path.exists():
+        if path.is_symlink():  # the folder that it points to is not ours
+            log.info("clean: removing the link %s", path.relative_to(ROOT))
+            path.unlink()
+        elif path.exists():
             log.info("clean: removing %s", path.relative_to(ROOT))
             shutil.rmtree(path)
     return 0

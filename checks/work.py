@@ -24,6 +24,7 @@ from .expect import bytes_text
 
 SCHEMA = 1
 FILE_NAME = "tinytorch-work.json"
+REFUSED = "tinytorch-refused.json"  # no file: the page answers with why a file could not be stored
 VERIFY_AFTER = 1.5  # seconds; longer than another kernel's read, merge and write take
 RETRY_AFTER = 20  # seconds after a save that failed
 PATIENCE = 15  # seconds that the page may take to answer a request
@@ -156,7 +157,18 @@ class Drive:
             raise NotStored(str(answer["error"]), answer.get("usage"), answer.get("quota"))
         stored = self.request("get", name)
         if stored is None or _file_bytes(stored) != content:
-            raise NotStored("the browser did not store it")
+            said = self._refusal(name)
+            reason = str(said.get("error") or "the browser did not store it")
+            raise NotStored(reason, said.get("usage"), said.get("quota"))
+
+    def _refusal(self, name: str) -> dict[str, Any]:
+        """What the page says of its last failure to store this file; empty when it says nothing (site/drive.mjs)."""
+        file = self.request("get", REFUSED)
+        try:
+            said = json.loads(_file_bytes(file)) if isinstance(file, dict) else {}
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) and said.get("path") == name else {}
 
 
 class NotStored(OSError):

@@ -14,36 +14,40 @@ import subprocess
 import sys
 import threading
 import zipfile
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from builder import assemble, errors, inputs, lessons, runtime, serve, wheels
+from builder import assemble, bundle, errors, inputs, lessons, precache, runtime, serve, wheels
 from checks import source
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_site"
+PYTHON = SITE / "python"
+OWN = "site-packages/"
 COURSE = lessons.course(ROOT)
+INSIDE = {"TINYTORCH_INSIDE_VENV": "1"}  # the tests run where the dependencies are: no test may make .venv anew
 
 
-def run(*arguments: str, root: Path = ROOT, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run build.py as a user does, with the outer interpreter's environment."""
-    outside = {k: v for k, v in os.environ.items() if k != "TINYTORCH_INSIDE_VENV"}
+def run(*arguments: str, root: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run build.py of a folder as a user does, with the outer interpreter's environment."""
+    outside = {k: v for k, v in os.environ.items() if k not in INSIDE}
     command = [sys.executable, str(root / "build.py"), *arguments]
     return subprocess.run(command, env={**outside, **(env or {})}, capture_output=True, text=True, timeout=300)
 
 
 def test_help_names_every_command() -> None:
-    text = run("--help").stdout
+    text = run("--help", root=ROOT).stdout
     assert all(command in text for command in ("serve", "build", "test", "clean"))
-    assert "Traceback" not in run("nonsense").stderr
+    assert "Traceback" not in run("nonsense", root=ROOT).stderr
 
 
 def test_second_build_does_nothing_and_is_quick() -> None:
-    run("build")
+    run("build", root=ROOT, env=INSIDE)
     before = (SITE / "build.json").stat().st_mtime_ns
-    again = run("build")
+    again = run("build", root=ROOT, env=INSIDE)
     assert again.returncode == 0 and "up to date" in again.stderr, again.stderr
     assert (SITE / "build.json").stat().st_mtime_ns == before
 
@@ -55,6 +59,45 @@ def test_old_python_is_told_what_to_do(tmp_path: Path) -> None:
     result = run("build", root=tmp_path)
     assert result.returncode == 1 and "needs Python 3.11 or newer" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of what `build.py` begins with, whose .venv is a link to a folder elsewhere; a file in that folder."""
+    copy = tmp_path / "copy"
+    (copy / "site").mkdir(parents=True)
+    for name in ("build.py", "pyproject.toml", "site/constraints.lock"):
+        shutil.copyfile(ROOT / name, copy / name)
+    file = tmp_path / "shared/keep.txt"
+    file.parent.mkdir()
+    file.write_text("kept")
+    (copy / ".venv").symlink_to(file.parent, target_is_directory=True)
+    return copy, file
+
+
+def test_clean_removes_what_a_build_makes_and_no_more(linked: tuple[Path, Path]) -> None:
+    """Sources stay, and so does what a linked .venv points to."""
+    copy, file = linked
+    for folder in ("_site", ".cache/stage", ".cache/runtime"):
+        (copy / folder).mkdir(parents=True)
+        (copy / folder / "made").write_text("made")
+    assert run("clean", root=copy).returncode == 0
+    assert {path.name for path in copy.iterdir()} == {"build.py", "pyproject.toml", "site", ".venv", ".cache"}
+    assert [path.name for path in (copy / ".cache").iterdir()] == ["runtime"], "downloads are kept"
+    result = run("clean", "--all", root=copy)
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in copy.iterdir()} == {"build.py", "pyproject.toml", "site"}
+    assert file.read_text() == "kept"
+    assert run("clean", "--all", root=copy).returncode == 0, "nothing to remove is no error"
+
+
+def test_a_new_environment_leaves_a_linked_one_alone(linked: tuple[Path, Path]) -> None:
+    """A .venv without our stamp is made anew: beside the folder that it was a link to, not inside."""
+    copy, file = linked
+    result = run("build", root=copy, env={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull})
+    assert result.returncode == 1 and "Connect to the internet" in result.stderr, result.stderr
+    assert (copy / ".venv/pyvenv.cfg").exists() and not (copy / ".venv").is_symlink()
+    assert [path.name for path in file.parent.iterdir()] == ["keep.txt"]
 
 
 def test_build_py_parses_on_old_pythons() -> None:
@@ -221,17 +264,106 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     assert {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)} == set()
 
 
+@cache
+def packs() -> dict[str, dict[str, bytes]]:
+    """Return the site's packs of Python files: {pack: {name: contents}}."""
+    return {path.stem: bundle.unpacked(path.read_bytes()) for path in sorted(PYTHON.glob("*.bin"))}
+
+
+def all_packed() -> dict[str, bytes]:
+    """Return the files of all packs."""
+    return {name: data for files in packs().values() for name, data in files.items()}
+
+
 def test_site_names_no_other_host_for_the_kernel() -> None:
-    """The settings and the lock point inside the site; nothing is resolved at run time."""
+    """The settings point inside the site, and nothing is resolved at run time: the lock knows no package."""
     config = json.loads((SITE / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]
     kernel = config["litePluginSettings"][assemble.KERNEL_PLUGIN]
-    assert kernel["pyodideUrl"] == "./static/pyodide/pyodide.mjs" and kernel["disablePyPIFallback"]
-    lock = json.loads((SITE / "static/pyodide/pyodide-lock.json").read_text("utf-8"))
-    assert set(kernel["loadPyodideOptions"]["packages"]) == set(lock["packages"])
-    assert {"tinytorch", "tinytorch-checks", "numpy", "pytest", "ipython"} <= set(lock["packages"])
-    for name, package in lock["packages"].items():
-        assert re.fullmatch(r"[\w.+-]+\.whl", package["file_name"]), name
-        assert runtime.sha256(SITE / "static/pyodide" / package["file_name"]) == package["sha256"], name
+    assert kernel["pyodideUrl"] == "./python/python.mjs" and kernel["disablePyPIFallback"]
+    lock = json.loads((PYTHON / "pyodide-lock.json").read_text("utf-8"))
+    assert lock["packages"] == {}
+    assert lock["info"]["python"] == runtime.read_lock()["pyodide"]["python"]
+    assert not re.search(r"https?://", (PYTHON / "python.mjs").read_text("utf-8"))
+
+
+def test_every_byte_of_the_runtime_is_the_locked_one() -> None:
+    """The runtime is in the site as it was locked; what is not compiled is in the packs as in the locked archives."""
+    lock = {item["name"]: item["sha256"] for item in runtime.read_lock()["files"]}
+    here = {path.name for path in PYTHON.iterdir()}
+    archives = {name for name in lock if name.endswith((".whl", ".zip"))}
+    assert set(lock) - here == archives, "the archives are in the packs, everything else is itself here"
+    for name in here & set(lock) - {"pyodide-lock.json"}:
+        assert runtime.sha256(PYTHON / name) == lock[name], name
+    ours = {path.stem for path in PYTHON.glob("*.mjs")} - {Path(name).stem for name in lock}
+    assert ours == {"python", *assemble.WORKERS}
+    packed, compared = all_packed(), 0
+    for name in archives:
+        path = ROOT / ".cache/runtime" / name
+        assert runtime.sha256(path) == lock[name], name
+        with zipfile.ZipFile(path) as archive:
+            inside = "" if name == bundle.STDLIB else OWN
+            for member in archive.namelist():
+                if inside + member in packed and not member.endswith(".py"):
+                    assert packed[inside + member] == archive.read(member), member
+                    compared += 1
+    assert compared > 200
+
+
+def test_packs_hold_every_package_once() -> None:
+    """No file is in two packs; what a student may import is there; the start knows what is in the others."""
+    names = [name for files in packs().values() for name in files]
+    assert len(names) == len(set(names))
+    later = json.loads(packs()["start"]["packs.json"])
+    assert later == {pack: list(files) for pack, files in packs().items() if pack != "start"}
+    modules = [module["id"] for module in lessons.written(COURSE)]
+    assert set(packs()) == {"start", "rest", "data_digits", *(f"module_{number}" for number in modules)}
+    for package in (
+        "numpy",
+        "IPython",
+        "jedi",
+        "parso",
+        "pytest",
+        "_pytest",
+        "pygments",
+        "traitlets",
+        "prompt_toolkit",
+    ):
+        assert f"{OWN}{package}/__init__.pyc" in names, package
+    for module in ("json/__init__.pyc", "unittest/__init__.pyc", "decimal.pyc", "statistics.pyc", "csv.pyc"):
+        assert module in names, module
+    for number in modules:
+        checks = [name for name in packs()[f"module_{number}"] if name.endswith(".py")]
+        assert len(checks) == 1 and f"checks/test_{number}_" in checks[0]
+
+
+def test_our_sources_come_with_their_bytecode() -> None:
+    """A source that is read or shown has its bytecode in the same pack, compiled for the page's Python."""
+    start = packs()["start"]
+    for name in ("tinytorch/tensor.py", "checks/session.py"):
+        assert OWN + name in start
+    for pack, files in packs().items():
+        for name in files:
+            if name.endswith(".py"):
+                folder, _, file = name.rpartition("/")
+                compiled = files[f"{folder}/__pycache__/{file[:-3]}.cpython-314.pyc"]
+                assert compiled[4:8] == b"\1\0\0\0", f"{pack}: {name}: Python would look at times of files"
+    sources = {name for name in all_packed() if name.endswith(".py")}
+    assert all(name.startswith((f"{OWN}tinytorch/", f"{OWN}checks/")) for name in sources)
+
+
+def test_the_start_has_what_the_page_loads(tmp_path: Path) -> None:
+    """Python itself, with the files of the start alone, loads all that the page loads before a cell is run."""
+    start = packs()["start"]
+    tree = ast.parse((ROOT / "site/page/tinytorch_page.py").read_text("utf-8"))
+    (prepare,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "prepare"]
+    for statement in [n for n in ast.walk(prepare) if isinstance(n, ast.Import)]:
+        path = OWN + statement.names[0].name.replace(".", "/")
+        assert {f"{path}.py", f"{path}.pyc", f"{path}/__init__.py", f"{path}/__init__.pyc"} & set(start), path
+    used = bundle.recorded(PYTHON, tmp_path, start, [])  # raises when Python misses one
+    assert {f"{OWN}IPython/core/completer.pyc", f"{OWN}numpy/__init__.pyc"} <= used
+    assert not [name for name in start if name.startswith((f"{OWN}jedi/", f"{OWN}parso/")) and name.endswith(".pyc")], (
+        "completion is loaded at the first Tab"
+    )
 
 
 def test_site_holds_what_is_used_and_no_more() -> None:
@@ -241,8 +373,11 @@ def test_site_holds_what_is_used_and_no_more() -> None:
     assert not {"lab", "tree", "repl", "consoles"} & {name.split("/")[0] for name in names}
     extensions = {"/".join(name.split("/")[1:3]) for name in names if name.startswith("extensions/")}
     assert extensions == {"@jupyterlite/pyodide-kernel-extension"}
-    packages = json.loads((SITE / "static/pyodide/pyodide-lock.json").read_text("utf-8"))["packages"]
-    assert not {"ipywidgets", "plotly", "matplotlib", "widgetsnbextension"} & set(packages)
+    packages = {name.removeprefix(OWN).split("/")[0] for name in all_packed()}
+    assert not {"ipywidgets", "plotly", "matplotlib", "widgetsnbextension"} & packages
+    assert not [name for name in names if name.endswith((".whl", ".zip"))]
+    assert set(packs()["start"]) - {"packs.json"} == {n for n in packs()["start"] if bundle.wanted(n)} - {"packs.json"}
+    assert precache.manifest(SITE, precache.patterns(ROOT)) == json.loads((SITE / precache.NAME).read_text("utf-8"))
     config = json.loads((SITE / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]
     settings = config["settingsOverrides"]
     assert settings["@jupyterlab/docmanager-extension:plugin"]["autosaveInterval"] == 10
@@ -252,9 +387,15 @@ def test_site_holds_what_is_used_and_no_more() -> None:
 
 
 def test_lessons_are_stamped_with_the_release() -> None:
+    course = json.loads((SITE / "course.json").read_text("utf-8"))
+    digest_of = {module["id"]: module["digest"] for module in lessons.written(course)}
     for module in lessons.written(COURSE):
         book = json.loads((SITE / "files" / module["notebook"]).read_text("utf-8"))
-        assert book["metadata"]["tinytorch"] == {"module": module["id"], "release": COURSE["release"]}
+        assert book["metadata"]["tinytorch"] == {
+            "module": module["id"],
+            "release": COURSE["release"],
+            "lesson": digest_of[module["id"]],
+        }
         assert all(not cell.get("outputs") for cell in book["cells"])
 
 
@@ -267,11 +408,21 @@ def statements(text: str, name: str) -> list[str]:
     return found
 
 
+def strings(code: list[str]) -> list[str]:
+    """Return the longer string constants in statements."""
+    constants = [n.value for text in code for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)]
+    return [value for value in constants if isinstance(value, str) and len(value) > 12]
+
+
 def test_no_solution_leaves_the_building() -> None:
-    """No statement of an exercise's body stands in its stub, neither in the notebook nor in the skeleton wheel."""
-    (wheel,) = (SITE / "static/pyodide").glob("tinytorch-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        skeleton = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+    """No statement of an exercise's body stands in its stub, neither in the notebook nor in the packed skeleton."""
+    files = all_packed()
+    package = f"{OWN}tinytorch/"
+    skeleton = {
+        name.removeprefix(package): data.decode()
+        for name, data in files.items()
+        if name.startswith(package) and name.endswith(".py")
+    }
     for module in lessons.written(COURSE):
         book = json.loads((SITE / "files" / module["notebook"]).read_text("utf-8"))
         cells = {
@@ -286,6 +437,12 @@ def test_no_solution_leaves_the_building() -> None:
             stub = cells[item["name"]].split("\n", 1)[1]
             left = statements(skeleton[item["file"]], item["name"]) + statements(stub, item["name"].split(".")[-1])
             assert solution and left, item["name"]
+            folder, _, file = f"{package}{item['file']}".rpartition("/")
+            compiled = files[f"{folder}/__pycache__/{file[:-3]}.cpython-314.pyc"]
+            for text in strings(solution):
+                assert text in skeleton[item["file"]] or text.encode() not in compiled, f"{item['name']}: {text!r}"
+            for text in strings(statements(skeleton[item["file"]], item["name"])):
+                assert text.encode() in compiled, f"{item['name']}: the bytecode is not that of the stub"
             empty = item["name"] in source.SILENT
             for statement in left:
                 assert statement == "pass" if empty else "NotImplementedError" in statement, f"{item['name']}: {left}"
@@ -294,14 +451,23 @@ def test_no_solution_leaves_the_building() -> None:
                     assert statement not in code, f"{item['name']}: {statement!r} stands in the notebook"
 
 
+APP_PAGE = """<html><head><title>JupyterLite</title><style></style></head><body>
+<div id="jupyterlite-loading-indicator"></div><noscript></noscript>
+<script type="module">await import('../config-utils.js');</script></body></html>"""
+
+
 def test_solutions_can_be_left_out(tmp_path: Path) -> None:
     output = tmp_path / "site"
     for app in assemble.APPS:
         (output / app).mkdir(parents=True)
-        (output / app / "index.html").write_text("<html><head></head></html>")
+        (output / app / "index.html").write_text(APP_PAGE)
+    (output / assemble.KERNEL).mkdir(parents=True)
+    for kind in assemble.WORKERS:
+        (output / assemble.KERNEL / f"{kind}.worker.1.js").write_text("")
     (output / "jupyter-lite.json").write_text('{"jupyter-config-data": {"appVersion": "1"}}')
-    assemble.finish(ROOT, output, COURSE, solutions=False)
-    assert not (output / "solutions").exists()
+    course = lessons.with_digests(COURSE, lessons.notebooks(ROOT, COURSE))
+    assemble.finish(ROOT, output, course, solutions=False)
+    assert not (output / "solutions").exists() and (output / "course.json").exists()
 
 
 def test_wheels_are_valid(tmp_path: Path) -> None:

@@ -101,6 +101,28 @@ def test_what_is_saved_is_there_on_the_next_start(path):
     assert [p.name for p in path.parent.iterdir()] == [work.FILE_NAME]
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"path": work.FILE_NAME, "error": "QuotaExceededError: none left", "usage": 9e6, "quota": 1e7}, "is full"),
+        ({"path": "notes.txt", "error": "QuotaExceededError: none left"}, "the browser did not store it"),
+        ("not JSON", "the browser did not store it"),
+        (None, "the browser did not store it"),
+    ],
+)
+def test_a_refusal_that_the_kernel_is_not_told_is_found_out(page, said, words):
+    """An isolated page answers a failed put like one that went well: the document is read back, the page asked."""
+    kernel = on_drive(page)
+    page.full = "nothing was said"
+    if said:
+        text = said if isinstance(said, str) else json.dumps(said)
+        page.files[work.REFUSED] = {"format": "text", "content": text}
+    assert not kernel.save({"add": {"source": "def add(): ...\n"}})
+    (notice,) = kernel.take_notices()
+    assert "could not be saved" in notice and words in notice and "export your work" in notice
+    assert ("this site uses 9 MB of 10 MB" in notice) == (words == "is full"), notice
+
+
 def test_the_document_is_ascii_and_keeps_fields_it_does_not_know(path):
     path.write_text(json.dumps({"schema": 1, "theme": "dark", "exercises": {"a": entry("2030", color="red")}}))
     opened(path).save({"b": {"source": "# größer\n"}})

@@ -43,6 +43,7 @@ UNUSED = (  # no page asks for any of it: fonts for old browsers, sources of wha
         "build/schemas/@*/*/*",
         "extensions/@*/*/install.json",
         "extensions/@*/*/package.json",
+        "extensions/@*/*/static/pypi/*",  # wheels: Python is in packs
     ),
     *("build/fa-*.eot", "build/fa-*.svg", "build/fa-*.ttf", "build/fa-*.woff"),
 )

@@ -179,3 +179,14 @@ def packed(files: dict[str, bytes]) -> bytes:
     """Return files as one gzip: the length of a table, the table (JSON: name, size), the contents one after another."""
     table = json.dumps([[name, len(data)] for name, data in files.items()], separators=(",", ":")).encode()
     return gzip.compress(struct.pack("<I", len(table)) + table + b"".join(files.values()), 9, mtime=0)
+
+
+def unpacked(pack: bytes) -> dict[str, bytes]:
+    """Return the files of a pack, in its order."""
+    data = gzip.decompress(pack)
+    (length,) = struct.unpack_from("<I", data)
+    offset, files = 4 + length, {}
+    for name, size in json.loads(data[4:offset]):
+        files[name] = data[offset : offset + size]
+        offset += size
+    return files

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-WHEELS = ("tinytorch-", "tinytorch_checks-")
+from builder import assemble, bundle, precache
+
+ROOT = Path(__file__).parents[2]
+OURS = re.compile(r"site-packages/(tinytorch|checks)/.*\.(py|json)")
+CHECKS = re.compile(r"site-packages/checks/test_.*\.py")
+COURSE = "site-packages/checks/course.json"
 
 
 def second_release(
@@ -36,30 +39,40 @@ def second_release(
             text = old.sub(new, text)
         return text
 
-    course = json.loads(with_names((folder / "course.json").read_text("utf-8")))
-    course = {**course, "release": release, "renamed": {**course.get("renamed", {}), **(renamed or {})}}
+    before = json.loads((folder / "course.json").read_text("utf-8"))
+    course = json.loads(with_names(json.dumps(before)))
+    course = {**course, "release": release, "renamed": {**before["renamed"], **(renamed or {})}}
     (folder / "course.json").write_text(json.dumps(course, indent=1), "utf-8")
-    for path in [*folder.glob("files/*.ipynb"), *folder.glob("solutions/*.json")]:
+    page = folder / "notebooks/index.html"
+    facts = (json.dumps(assemble.lesson_facts(data)).replace("<", "\\u003c") for data in (before, course))
+    page.write_text(_swap(page.read_text("utf-8"), *facts), "utf-8")
+    for path in [*folder.glob("files/*.ipynb"), *folder.glob("solutions/*.json"), folder / "skeleton.json"]:
         changed = with_names(path.read_text("utf-8"))
         for old, new in (lessons or {}).items() if path.suffix == ".ipynb" else ():
             changed = changed.replace(old, new)
         path.write_text(changed, "utf-8")
-    found: set[str] = set()
+    python = folder / "python"
+    packs = {path: bundle.unpacked(path.read_bytes()) for path in python.glob("*.bin")}
+    found = {old for old in checks or {} if any(old in text for text in _texts(packs, CHECKS))}
+    assert found == set(checks or {}), f"not in the checks: {set(checks or {}) - found}"
 
-    def of_wheel(name: str, text: str) -> str:
-        if name == "checks/course.json":
+    def changed_text(name: str, text: str) -> str:
+        if name == COURSE:
             return json.dumps(course)
         text = with_names(text)
-        for old, new in (checks or {}).items():
-            if name.startswith("checks/test_") and old in text:
-                found.add(old)
-                text = text.replace(old, new)
+        for old, new in (checks or {}).items() if CHECKS.fullmatch(name) else ():
+            text = text.replace(old, new)
         return text
 
-    for wheel in (folder / "static/pyodide").glob("tinytorch*.whl"):
-        _rewrite(wheel, of_wheel)
-    assert found == set(checks or {}), f"not in the checks: {set(checks or {}) - found}"
-    _lock(folder / "static/pyodide")
+    later: dict[str, list[str]] = {}
+    for path, files in sorted(packs.items(), key=lambda item: item[0].stem == "start"):  # which lists all others
+        files = _changed(files, changed_text)
+        if path.stem == "start":
+            files["packs.json"] = json.dumps(later).encode()
+        else:
+            later[path.stem] = list(files)
+        path.write_bytes(bundle.packed(files))
+    precache.write(folder, precache.patterns(ROOT))
     return folder
 
 
@@ -69,22 +82,26 @@ def take_over(new: Path, served: Path) -> None:
     os.replace(new, served)
 
 
-def _rewrite(wheel: Path, change: Any) -> None:
-    """Write a wheel anew with its text files changed."""
-    with zipfile.ZipFile(wheel) as old:
-        members = [(info, old.read(info)) for info in old.infolist()]
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as new:
-        for info, content in members:
-            if info.filename.endswith((".py", ".json")):
-                content = change(info.filename, content.decode("utf-8")).encode("utf-8")
-            new.writestr(info.filename, content)
+def _swap(text: str, old: str, new: str) -> str:
+    """Return a text with its one place of `old` replaced."""
+    assert text.count(old) == 1, f"{text.count(old)} places of {old[:60]}"
+    return text.replace(old, new)
 
 
-def _lock(folder: Path) -> None:
-    """Put the new sums of our wheels into the runtime's lock."""
-    path = folder / "pyodide-lock.json"
-    lock = json.loads(path.read_text("utf-8"))
-    for package in lock["packages"].values():
-        if package["file_name"].startswith(WHEELS):
-            package["sha256"] = hashlib.sha256((folder / package["file_name"]).read_bytes()).hexdigest()
-    path.write_text(json.dumps(lock), "utf-8")
+def _texts(packs: dict[Path, dict[str, bytes]], names: re.Pattern[str]) -> list[str]:
+    """Return the texts of the packed files with such names."""
+    return [data.decode() for files in packs.values() for name, data in files.items() if names.fullmatch(name)]
+
+
+def _changed(files: dict[str, bytes], change: Callable[[str, str], str]) -> dict[str, bytes]:
+    """Return a pack with our text files changed; bytecode goes with the source that it was compiled from."""
+    result = dict(files)
+    for name, data in files.items():
+        if not OURS.fullmatch(name):
+            continue
+        text = change(name, data.decode("utf-8"))
+        if text.encode("utf-8") != data:
+            result[name] = text.encode("utf-8")
+            folder, _, file = name.rpartition("/")
+            result.pop(f"{folder}/__pycache__/{file.removesuffix('.py')}.cpython-314.pyc", None)
+    return result

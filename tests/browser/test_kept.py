@@ -180,12 +180,19 @@ def test_two_tabs_and_the_map_on_the_same_exercises(base: str, launch: Launch) -
     assert found[SHAPES]["source"] == SOLUTION[SHAPES]
 
 
-def test_a_full_browser_is_said_on_the_card_and_saved_later(base: str, launch: Launch) -> None:
+@pytest.mark.parametrize("isolated", [False, True], ids=["first visit", "isolated"])
+def test_a_full_browser_is_said_on_the_card_and_saved_later(isolated: bool, base: str, launch: Launch) -> None:
     """IndexedDB refuses: the card comes at once, says so and where to export; with room again all is saved."""
     context = launch()
+    if isolated:  # the kernel's drive is another one in a page that comes through the service worker
+        page = context.new_page()
+        page.goto(base)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.close()
     context.add_init_script(FULL)
     student = Student(context, base)
     student.open(MODULE["notebook"])
+    assert student.page.evaluate("crossOriginIsolated") is isolated
     student.exercise(FIRST, SOLUTION[FIRST])
     student.page.evaluate("window.full = true")
     card = student.exercise(STRIDES, SOLUTION[STRIDES])
@@ -217,6 +224,22 @@ def test_a_page_that_cannot_store_says_so_before_the_first_card(base: str, launc
     assert card.text.startswith("passed") and "gone when this page is closed" in card.text, card.text
 
 
+# The device has the whole release; the next one is looked for, downloaded and ready to take over.
+COMPLETE = """() => import(new URL("../offline.mjs", location)).then(({ offline }) => new Promise((resolve) => {
+  const look = () => { if (offline.state.complete) resolve(true); };
+  offline.addEventListener("change", look);
+  look();
+}))"""
+UPDATED = """() => import(new URL("../offline.mjs", location)).then(async ({ offline }) => {
+  await (await navigator.serviceWorker.getRegistration()).update();
+  return new Promise((resolve) => {
+    const look = () => { if (offline.state.update?.ready) resolve(offline.state.update); };
+    offline.addEventListener("change", look);
+    look();
+  });
+})"""
+
+
 @pytest.fixture
 def served(site: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A copy of the site that can be exchanged for another release, and its address."""
@@ -236,7 +259,6 @@ def test_a_new_release_keeps_what_was_solved(served: tuple[Path, str], launch: L
     student.open(MODULE["notebook"])
     for name in (FIRST, STRIDES, SHAPES):
         assert student.exercise(name, SOLUTION[name]).text.startswith("passed")
-    student.page.close(run_before_unload=False)
     before = exercises(student.context, base)
     assert {item["release"] for item in before.values()} == {lessons.course(ROOT)["release"]}
 
@@ -248,6 +270,11 @@ def test_a_new_release_keeps_what_was_solved(served: tuple[Path, str], launch: L
         checks={"[(5,), (2, 3, 5)], (2, 3, 5), why": "[(5,), (2, 3, 5)], (2, 3, 6), why"},
     )
     releases.take_over(new, folder)
+    assert student.page.evaluate(COMPLETE), "the device keeps the old release"
+    ready = student.page.evaluate(UPDATED)
+    assert ready["ready"], ready
+    student.context.close()  # all pages: the next start has the new release
+    student.context = launch()
     second = Student(student.context, base)
     second.open(MODULE["notebook"])
     names = (FIRST, "dense_strides", SHAPES)
