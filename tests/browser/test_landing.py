@@ -636,7 +636,9 @@ def test_everything_by_keyboard(page: Page) -> None:
     assert focused(page) == "reset-do"
     page.keyboard.press("Enter")
     said(page, "is reset")
+    page.wait_for_selector("#undo")  # it comes a moment after the message, and only then can have the focus
     page.focus("#undo")
+    assert focused(page) == "undo"
     page.keyboard.press("Enter")
     said(page, "Undone")
     until(page, "() => document.activeElement.id === 'reset'")

@@ -143,8 +143,8 @@ def test_start_screen_is_there_from_the_first_paint(base: str, launch: Launch) -
     drawn(page)
     expect(screen).to_have_count(0)
     expect(page.locator("#tinytorch-starting")).to_have_text("Python is starting: NumPy")
-    page.evaluate("tinytorch.tell('failed', 0.25, 'numpy.whl could not be loaded')")
-    expect(message(page, "start")).to_contain_text("Python could not start: numpy.whl could not be loaded.")
+    page.evaluate("tinytorch.tell('failed', 0.25, 'start.bin could not be loaded')")
+    expect(message(page, "start")).to_contain_text("Python could not start: start.bin could not be loaded.")
     expect(message(page, "start")).to_contain_text("reload the page")
     page.evaluate("tinytorch.tell('ready', 1)")
     expect(page.locator("#tinytorch-starting")).to_be_hidden()
@@ -164,7 +164,7 @@ def test_a_page_that_does_not_load_says_what_to_do(base: str, launch: Launch) ->
 
 def test_bar_shows_the_way_and_the_progress(base: str, launch: Launch) -> None:
     """Back, progress that changes while the page is open, next; a link that leaves saves first; 320 px; milestones."""
-    page = page_of(launch(), NO_PYTHON)
+    page = page_of(launch(), NO_PYTHON, REPORTER)
     seed(page, base, {}, passed(FIRST, SECOND))
     show(page, base)
     expect(page.locator("#tinytorch-progress")).to_contain_text(f"2 of {ALL}")
@@ -182,6 +182,9 @@ def test_bar_shows_the_way_and_the_progress(base: str, launch: Launch) -> None:
     above, below = page.locator("#tinytorch-top").bounding_box(), page.locator("#main").bounding_box()
     assert above and below and above["y"] + above["height"] == below["y"], "the bar covers nothing"
     page.set_viewport_size({"width": 320, "height": 640})
+    expect(page.locator("#tinytorch-progress")).to_be_hidden()  # how the start goes has its place
+    page.evaluate("tinytorch.tell('ready', 1)")
+    expect(page.locator("#tinytorch-progress")).to_be_visible()
     for part in ("#tinytorch-home", "#tinytorch-where", "#tinytorch-progress", "#tinytorch-next a"):
         box = page.locator(part).bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= 320, (part, box)
