@@ -313,10 +313,10 @@ def test_packs_hold_every_package_once() -> None:
     """No file is in two packs; what a student may import is there; the start knows what is in the others."""
     names = [name for files in packs().values() for name in files]
     assert len(names) == len(set(names))
-    later = json.loads(packs()["start"]["packs.json"])
-    assert later == {pack: list(files) for pack, files in packs().items() if pack != "start"}
+    later = json.loads(packs()["course"]["packs.json"])
+    assert later == {pack: list(files) for pack, files in packs().items() if pack not in bundle.FIRST}
     modules = [module["id"] for module in lessons.written(COURSE)]
-    assert set(packs()) == {"start", "rest", "data_digits", *(f"module_{number}" for number in modules)}
+    assert set(packs()) == {*bundle.FIRST, "rest", "linalg", "data_digits", *(f"module_{number}" for number in modules)}
     for package in (
         "numpy",
         "IPython",
@@ -338,7 +338,7 @@ def test_packs_hold_every_package_once() -> None:
 
 def test_our_sources_come_with_their_bytecode() -> None:
     """A source that is read or shown has its bytecode in the same pack, compiled for the page's Python."""
-    start = packs()["start"]
+    start = packs()["library"] | packs()["course"]
     for name in ("tinytorch/tensor.py", "checks/session.py"):
         assert OWN + name in start
     for pack, files in packs().items():
@@ -353,7 +353,7 @@ def test_our_sources_come_with_their_bytecode() -> None:
 
 def test_the_start_has_what_the_page_loads(tmp_path: Path) -> None:
     """Python itself, with the files of the start alone, loads all that the page loads before a cell is run."""
-    start = packs()["start"]
+    start = packs()["library"] | packs()["course"]
     tree = ast.parse((ROOT / "site/page/tinytorch_page.py").read_text("utf-8"))
     (prepare,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "prepare"]
     for statement in [n for n in ast.walk(prepare) if isinstance(n, ast.Import)]:
@@ -376,7 +376,7 @@ def test_site_holds_what_is_used_and_no_more() -> None:
     packages = {name.removeprefix(OWN).split("/")[0] for name in all_packed()}
     assert not {"ipywidgets", "plotly", "matplotlib", "widgetsnbextension"} & packages
     assert not [name for name in names if name.endswith((".whl", ".zip"))]
-    assert set(packs()["start"]) - {"packs.json"} == {n for n in packs()["start"] if bundle.wanted(n)} - {"packs.json"}
+    assert not [name for name in all_packed() if not bundle.wanted(name)]
     assert precache.manifest(SITE, precache.patterns(ROOT)) == json.loads((SITE / precache.NAME).read_text("utf-8"))
     config = json.loads((SITE / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]
     settings = config["settingsOverrides"]
@@ -465,6 +465,8 @@ def test_solutions_can_be_left_out(tmp_path: Path) -> None:
     for kind in assemble.WORKERS:
         (output / assemble.KERNEL / f"{kind}.worker.1.js").write_text("")
     (output / "jupyter-lite.json").write_text('{"jupyter-config-data": {"appVersion": "1"}}')
+    (output / "build/schemas").mkdir(parents=True)
+    (output / "build/schemas/all.json").write_text("[]")
     course = lessons.with_digests(COURSE, lessons.notebooks(ROOT, COURSE))
     assemble.finish(ROOT, output, course, solutions=False)
     assert not (output / "solutions").exists() and (output / "course.json").exists()

@@ -39,18 +39,20 @@ def test_a_pack_is_a_table_and_the_contents() -> None:
         ("site-packages/checks/test_01_tensor.py", "module_01"),  # even if the recorded lesson used it
         ("site-packages/checks/__pycache__/test_18_kv_cache.cpython-314.pyc", "module_18"),
         ("site-packages/checks/datasets/digits.npz", "data_digits"),
-        ("site-packages/checks/session.py", "start"),
-        ("site-packages/checks/course.json", "start"),
-        ("site-packages/checks/milestones/01_perceptron.py", "start"),
-        ("site-packages/tinytorch/nn/functional.py", "start"),
-        ("site-packages/tinytorch_page.pyc", "rest"),  # in the start because it is used
-        ("site-packages/pytest-9.0.2.dist-info/METADATA", "start"),
-        ("site-packages/pytest-9.0.2.dist-info/entry_points.txt", "start"),
+        ("site-packages/checks/session.py", "course"),
+        ("site-packages/checks/course.json", "course"),
+        ("site-packages/checks/milestones/01_perceptron.py", "course"),
+        ("site-packages/tinytorch/nn/functional.py", "course"),
+        ("site-packages/tinytorch_page.pyc", "course"),
+        ("site-packages/piplite/cli.pyc", "course"),
+        ("site-packages/numpy/linalg/_umath_linalg.cpython-314-wasm32-emscripten.so", "linalg"),
+        ("site-packages/pytest-9.0.2.dist-info/METADATA", "rest"),
+        ("site-packages/pytest-9.0.2.dist-info/entry_points.txt", "rest"),
         ("site-packages/pytest-9.0.2.dist-info/WHEEL", "rest"),
-        ("json/__init__.pyc", "start"),
+        ("json/__init__.pyc", "library"),
         ("decimal.pyc", "rest"),
         ("site-packages/jedi/__init__.pyc", "rest"),
-        ("site-packages/pygments/lexers/python.pyc", "start"),
+        ("site-packages/pygments/lexers/python.pyc", "library"),
         ("site-packages/pygments/lexers/haskell.pyc", ""),
     ],
 )
@@ -59,15 +61,16 @@ def test_each_file_has_its_pack(name: str, pack: str) -> None:
 
 
 def test_packs_divide_the_tree() -> None:
-    """Every file is in one pack or in none; start and rest are always there."""
+    """Every file is in one pack or in none; library, course and rest are always there."""
     tree = {name: name.encode() for name in [*USED, "decimal.pyc", "site-packages/pygments/lexers/haskell.pyc"]}
     packs = bundle.divided(tree, USED)
     assert {pack: set(files) for pack, files in packs.items()} == {
-        "start": {"json/__init__.pyc", "site-packages/pygments/lexers/python.pyc"},
+        "course": set(),
+        "library": {"json/__init__.pyc", "site-packages/pygments/lexers/python.pyc"},
         "rest": {"decimal.pyc"},
         "module_01": {"site-packages/checks/test_01_tensor.py"},
     }
-    assert bundle.divided({}, set()) == {"start": {}, "rest": {}}
+    assert bundle.divided({}, set()) == {"library": {}, "course": {}, "rest": {}}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "js", js)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site-packages")])
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(module, "linalg_later", lambda: None)  # this test's own NumPy stays as it is
     return module
 
 

@@ -78,9 +78,10 @@ shell.display_pub.display_data_callback = show
 shell.display_pub.update_display_data_callback = quiet
 shell.display_pub.clear_output_callback = shell.displayhook.publish_execution_result = quiet
 pyodide_kernel.stdout_stream.publish_stream_callback = pyodide_kernel.stderr_stream.publish_stream_callback = quiet
-for cell in json.loads(cells):
+orders = json.loads(cells)
+for cell in orders:
     await pyodide_kernel.kernel_instance.run(cell)
-if not shown or not shown[0].startswith("passed"):
+if orders and not (shown and shown[0].startswith("passed")):
     raise RuntimeError(f"a solved exercise did not pass: {shown[:1]}")
 for module in list(sys.modules.values()):
     if name := getattr(module, "__file__", None):

@@ -62,7 +62,7 @@ def present(path):
         fetch(pack, name)
 
 
-def fetch(pack, reason):
+def fetch(pack, reason=""):
     """Fetch a pack and unpack it, now; does nothing when it is there."""
     if pack not in missing:
         return

@@ -65,11 +65,11 @@ def second_release(
         return text
 
     later: dict[str, list[str]] = {}
-    for path, files in sorted(packs.items(), key=lambda item: item[0].stem == "start"):  # which lists all others
+    for path, files in sorted(packs.items(), key=lambda item: item[0].stem == "course"):  # which lists all others
         files = _changed(files, changed_text)
-        if path.stem == "start":
+        if path.stem == "course":
             files["packs.json"] = json.dumps(later).encode()
-        else:
+        elif path.stem not in bundle.FIRST:
             later[path.stem] = list(files)
         path.write_bytes(bundle.packed(files))
     precache.write(folder, precache.patterns(ROOT))

@@ -28,7 +28,6 @@ MODULE = lessons.written(lessons.course(ROOT))[0]
 SOLUTION = lessons.solutions(ROOT, MODULE)
 STRIDES = "contiguous_strides"
 STATE = "import('./offline.mjs').then(({offline}) => offline.state)"
-LATER = {"python/rest.bin"}  # fetched by the page when nothing else is to be done
 STORED = """async () => {
     const paths = [];
     for (const name of await caches.keys()) {
@@ -217,7 +216,7 @@ def test_first_visit_of_a_lesson_is_not_isolated_and_works(
     asked = {path + ("index.html" if path == "" or path.endswith("/") else "") for path in server.asked}
     unknown = asked - set(files) - {precache.NAME, precache.WORKER, "api/service-worker-heartbeat"}
     assert not unknown, "asked for, and not part of the site"
-    missing = sorted(path for path in asked & set(files) - LATER if not files[path]["start"])
+    missing = sorted(path for path in asked & set(files) if not files[path]["start"])
     assert not missing, f"add these to site/precache.txt: {missing}"
     parts = [line for line in precache.patterns(ROOT) if line.startswith("build/")]
     useless = [line for line in parts if not fnmatch.filter(asked, line)]
