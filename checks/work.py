@@ -243,7 +243,7 @@ def page_request() -> Request | None:
     """
     import js
     import pyodide_js
-    from pyodide.ffi import JsException, to_js
+    from pyodide.ffi import JsException, jsnull, to_js
 
     if not os.path.isdir("/drive"):
         return None
@@ -255,6 +255,8 @@ def page_request() -> Request | None:
             wanted["data"] = data
         if js.crossOriginIsolated:  # the worker asks the page directly
             answer = api.request(to_js(wanted, dict_converter=js.Object.fromEntries))
+            if answer is jsnull:  # there is no such file
+                return None
             return answer.to_py() if hasattr(answer, "to_py") else answer
         number = str(js.crypto.randomUUID())
         asked = {"data": {**wanted, "requestId": number}, "requestId": number}

@@ -70,6 +70,9 @@ class Student:
         self.page.on("console", lambda message: self._note(message.type, f"{message.text} {message.location['url']}"))
         self.page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         self.page.on("response", self._response)
+        dialog = self.page.locator("dialog.jp-Dialog", has_text="has changed on disk")
+        keep = dialog.locator("button.jp-mod-warn")  # another tab saved the same notebook: the text of this one stays
+        self.page.add_locator_handler(dialog, lambda: keep.first.click())
 
     def _note(self, kind: str, text: str) -> None:
         if kind == "error" and not any(noise in text for noise in NOISE):
@@ -121,9 +124,7 @@ class Student:
     def select(self, index: int) -> None:
         """Bring the tab to the front, scroll to a cell and make it the active one."""
         self.page.bring_to_front()
-        changed = self.page.locator("dialog.jp-Dialog", has_text="has changed on disk").locator("button.jp-mod-warn")
-        if changed.count():  # another tab saved the same notebook: keep the text of this one
-            changed.first.click()
+        self.page.locator(".jp-Notebook").first.click(trial=True)  # a dialog in the way is answered
         self.page.evaluate(
             f"index => {{ {CELLS}.activeCellIndex = index; return {CELLS}.scrollToItem(index, 'center'); }}",
             index,
