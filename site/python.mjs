@@ -1,12 +1,12 @@
 // Starts Python in the kernel's worker as soon as the page opens, long before the notebook app asks for it.
 // The app loads this module as it would load pyodide.mjs and finds the work done.
 
+import { readWork } from "../storage.mjs";
 import { loadPyodide as loadRuntime, version } from "./pyodide.mjs";
 
 export { version };
 
 const HERE = new URL("./", import.meta.url);
-const [DATABASE, STORE, WORK] = ["TinyTorch", "files", "tinytorch-work.json"]; // as in storage.mjs
 const LIBRARY = "/lib/python3.14/";
 globalThis.tinytorchPacks = HERE.href; // where Python finds what it does not start with
 const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
@@ -61,32 +61,10 @@ function ofLesson() {
 
 // ---- the student's work -------------------------------------------------------------------------
 
-/** The work document as text, empty if there is none; null where it is not simply text: the kit knows what to do. */
+/** The work document as text; null where it cannot be read so simply: the kit knows what to do. */
 async function readDocument() {
-  const model = await new Promise((resolve, reject) => {
-    let missing = false;
-    const request = indexedDB.open(DATABASE);
-    request.onupgradeneeded = () => {
-      missing = true;
-      request.transaction.abort(); // to make it is the app's business
-    };
-    request.onerror = () => (missing ? resolve(undefined) : reject(request.error));
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onversionchange = () => database.close();
-      if (!database.objectStoreNames.contains(STORE)) {
-        database.close();
-        resolve(undefined);
-        return;
-      }
-      const got = database.transaction(STORE).objectStore(STORE).get(WORK);
-      got.onsuccess = () => resolve(got.result);
-      got.onerror = () => reject(got.error);
-      got.transaction.oncomplete = () => database.close();
-    };
-  });
-  if (model === undefined || model === null) return "";
-  return typeof model.content === "string" && model.format !== "base64" ? model.content : null;
+  const { document, trouble } = await readWork();
+  return trouble ? null : JSON.stringify(document);
 }
 
 // ---- the start ---------------------------------------------------------------------------------
@@ -95,7 +73,7 @@ async function begin() {
   tell("Python", 0.05);
   const document = readDocument().catch(() => null); // then it is read when the drive is there
   const packs = ["library", "course", ...ofLesson()].map(fetchPack);
-  const python = await loadRuntime({
+  const starting = loadRuntime({
     indexURL: HERE.href,
     stdLibURL: EMPTY_ZIP, // the library is in the packs
     env: { HOME: "/home/pyodide" },
@@ -104,6 +82,8 @@ async function begin() {
       tell("Python", 0.3);
     },
   });
+  await Promise.all(packs); // a pack that could not be had is the reason to name
+  const python = await starting;
   if (globalThis.crossOriginIsolated) {
     const interrupts = new Int32Array(new SharedArrayBuffer(4));
     python.setInterruptBuffer(interrupts);
@@ -123,7 +103,7 @@ async function begin() {
 }
 
 const started = begin();
-started.catch((error) => tell("failed", 0, error.message));
+started.catch((error) => tell("failed", 0, error.message || error.type || String(error)));
 
 /** What the app calls in place of Pyodide's own: gives it the Python that was started. */
 export async function loadPyodide({ stdout, stderr } = {}) {

@@ -155,7 +155,7 @@ def prepare():
 
 
 def start_session(document):
-    """Put the student's package together from a document (JSON text, "" for none), before the drive is there.
+    """Put the student's package together from a document (JSON text), before the drive is there.
 
     Where more than reading is to be done, for a damaged document or a renamed exercise, the session starts later.
     """
@@ -163,7 +163,7 @@ def start_session(document):
 
     from checks import course, magics, work
 
-    content = document.encode() or None
+    content = document.encode()
     read = work.Document(content)
     if not (read.damaged or read.schema != work.SCHEMA or course.load().get("renamed")):
         magics.load(pyodide_kernel.ipython_shell, work.Early(content))

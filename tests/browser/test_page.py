@@ -111,19 +111,6 @@ def test_work_survives_kills_deletion_and_damage(base: str, launch: Launch) -> N
     assert student.problems + second.problems + third.problems == []
 
 
-def test_two_tabs_keep_each_others_work(base: str, launch: Launch) -> None:
-    """Two tabs on the same lesson, answering different exercises: the document holds both."""
-    context = launch()
-    left, right = Student(context, base), Student(context, base)
-    left.open(MODULE["notebook"])
-    right.open(MODULE["notebook"])
-    left.exercise(FIRST, SOLUTION[FIRST])
-    right.exercise(STRIDES, SOLUTION[STRIDES])
-    left.exercise("Tensor.numel", SOLUTION["Tensor.numel"])
-    passed = {name for name, item in saved(right).items() if item["status"] == "passed"}
-    assert passed == {FIRST, STRIDES, "Tensor.numel"}
-
-
 def test_reload_in_the_middle(base: str, launch: Launch) -> None:
     """After a reload the cells hold what was typed, and the kernel has the student's code again."""
     student = Student(launch(), base)
