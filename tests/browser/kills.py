@@ -21,6 +21,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -304,20 +305,26 @@ class Killing:
         except ValueError:
             before.append(f"{where}: the document does not parse")
             return
-        for name, started in self.started.items():
-            shown, found = self.shown.get(name, -1), exercises.get(name, {}).get("source")
-            possible = [i for i in (started, shown) if i >= 0]
-            which = next((i for i in possible if found == answer(self.texts[name], i)), None)
-            earlier = started - len(NAMES)  # what was saved but never shown, before an answer that was not saved
-            if which is None and shown < earlier and found == answer(self.texts[name], earlier):
-                which = earlier
-            if which is None and not (shown < 0 and found is None):
-                before.append(f"{where}: {name} holds neither answer {shown} nor {started}: {found!r}")
+        for name in self.started:
+            shown, started = self.shown.get(name, -1), self.started[name]
+            found = self._number(name, exercises.get(name, {}).get("source"))
+            # A tab goes on saving for a moment after the last word the driver had of it, so what is found may be newer.
+            if found is None or found < shown:
+                before.append(f"{where}: {name} was shown as answer {shown} and is now {found or exercises.get(name)!r}")
             if started != shown:
-                self.counts.in_flight_new += which == started
-                self.counts.in_flight_old += which != started
-            if which is not None:
-                self.shown[name] = self.started[name] = which  # what is there now must stay there
+                self.counts.in_flight_new += found is not None and found >= started
+                self.counts.in_flight_old += found is None or found < started
+            if found is not None:
+                self.shown[name] = self.started[name] = found  # what is there now must stay there
+                self.next = max(self.next, found + 1)
+
+    def _number(self, name: str, source: str | None) -> int | None:
+        """Which answer to the exercise this is, whole; -1 for none yet, None for what was never an answer."""
+        if source is None:
+            return -1
+        number = re.search(r"# answer (\d+) ", source)
+        i = int(number[1]) if number else -1
+        return i if number and self.name(i) == name and source == answer(self.texts[name], i) else None
 
 
 @contextlib.contextmanager
