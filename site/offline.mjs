@@ -46,6 +46,7 @@ let saved = null; // promise, once this page is to be loaded again with the new 
 let asking = null;
 let news = false; // whether there is a reason to ask once more
 let lastLook = 0;
+let afterwards = null; // promise of what is done in the background
 
 function show(change) {
   const next = { ...offline.state, ...change };
@@ -143,6 +144,31 @@ async function idle() {
   await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
 }
 
+// ---- Python as it is after its start -----------------------------------------------------------
+
+const LITTLE_MEMORY = 4; // gigabytes: with less, a second Python beside the student's is too much
+const SNAPSHOT = 100_000_000; // bytes it may take, at most
+
+/** Resolves once the whole course is here. */
+async function complete() {
+  while (!offline.state.complete) {
+    await new Promise((resolve) => offline.addEventListener("change", resolve, { once: true }));
+  }
+}
+
+/** Has a worker keep Python's memory on this device, if it is not there, so that the next start is shorter. */
+async function keepSnapshot(lock) {
+  const { quota, usage } = (await navigator.storage?.estimate?.()) ?? {};
+  if (!lock || navigator.deviceMemory < LITTLE_MEMORY || quota - usage < SNAPSHOT) return;
+  const worker = new Worker(new URL("python/snapshot-maker.mjs", ROOT), { type: "module", name: "snapshot" });
+  const error = await new Promise((resolve) => {
+    worker.onmessage = ({ data }) => resolve(data.error);
+    worker.onerror = ({ message }) => resolve(message || "the worker did not start");
+  });
+  worker.terminate();
+  if (error) console.warn("the next start of Python will take as long as this one:", error);
+}
+
 // ---- updates -----------------------------------------------------------------------------------
 
 /** Asks the server for a new release, once an hour at most; without a network nothing changes. */
@@ -232,7 +258,16 @@ async function begin() {
   addEventListener("online", resume);
   await follow();
   lookForUpdate();
-  idle().then(downloadInTheBackground);
+  afterwards = idle()
+    .then(downloadInTheBackground)
+    .then(complete)
+    .then(() => navigator.locks.request(`tinytorch:${ROOT.pathname}:snapshot`, { ifAvailable: true }, keepSnapshot));
+}
+
+/** Resolves when the page has done all that it does in the background for the next visit. */
+export async function settled() {
+  await registering;
+  await afterwards;
 }
 
 /** Goes on with a download that failed. */

@@ -2,14 +2,13 @@
 // The app loads this module as it would load pyodide.mjs and finds the work done.
 
 import { readWork } from "../storage.mjs";
+import { fetchPack, HERE, OPTIONS, write } from "./packs.mjs";
 import { loadPyodide as loadRuntime, version } from "./pyodide.mjs";
+import { forget, restoring, snapshot } from "./snapshot.mjs";
 
 export { version };
 
-const HERE = new URL("./", import.meta.url);
-const LIBRARY = "/lib/python3.14/";
 globalThis.tinytorchPacks = HERE.href; // where Python finds what it does not start with
-const EMPTY_ZIP = "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
 
 // ---- what the page is told ---------------------------------------------------------------------
 
@@ -19,39 +18,6 @@ function tell(stage, fraction, message = "") {
 }
 
 // ---- files -------------------------------------------------------------------------------------
-
-/** Python's files, unpacked as views of one buffer: {name: bytes}. See builder/bundle.py for the format. */
-function unpack(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const table = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let offset = 4 + length;
-  return table.map(([name, size]) => {
-    const bytes = new Uint8Array(buffer, offset, size);
-    offset += size;
-    return [name, bytes];
-  });
-}
-
-function write(FS, files) {
-  const made = new Set();
-  for (const [name, bytes] of files) {
-    const path = LIBRARY + name;
-    const folder = path.slice(0, path.lastIndexOf("/"));
-    if (!made.has(folder)) FS.mkdirTree(folder);
-    made.add(folder);
-    FS.writeFile(path, bytes, { canOwn: true }); // no copy
-  }
-}
-
-function gunzip(stream) {
-  return new Response(stream.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
-}
-
-async function fetchPack(name) {
-  const response = await fetch(new URL(`${name}.bin`, HERE));
-  if (!response.ok) throw new Error(`${name}.bin: the server answered ${response.status}`);
-  return unpack(await gunzip(response.body));
-}
 
 /** The pack of the lesson that is open: the page names its module in the worker's address. */
 function ofLesson() {
@@ -69,19 +35,31 @@ async function readDocument() {
 
 // ---- the start ---------------------------------------------------------------------------------
 
+/** Python with its files: as it was kept on this device, else from its beginnings. */
+async function loadRuntimeWith(packs) {
+  const fsInit = async (FS) => {
+    for (const files of await Promise.all(packs)) write(FS, files);
+    tell("Python", 0.3);
+  };
+  const kept = await snapshot().catch(() => null);
+  if (kept) {
+    try {
+      const python = await loadRuntime({ ...OPTIONS, ...restoring(kept), fsInit });
+      python.runPython("import tinytorch_page; tinytorch_page.restored()");
+      return python;
+    } catch (error) {
+      console.warn("Python as it was kept on this device cannot be used:", error.message ?? error);
+      await forget();
+    }
+  }
+  return loadRuntime({ ...OPTIONS, fsInit });
+}
+
 async function begin() {
   tell("Python", 0.05);
   const document = readDocument().catch(() => null); // then it is read when the drive is there
   const packs = ["library", "course", ...ofLesson()].map(fetchPack);
-  const starting = loadRuntime({
-    indexURL: HERE.href,
-    stdLibURL: EMPTY_ZIP, // the library is in the packs
-    env: { HOME: "/home/pyodide" },
-    fsInit: async (FS) => {
-      for (const files of await Promise.all(packs)) write(FS, files);
-      tell("Python", 0.3);
-    },
-  });
+  const starting = loadRuntimeWith(packs);
   await Promise.all(packs); // a pack that could not be had is the reason to name
   const python = await starting;
   if (globalThis.crossOriginIsolated) {

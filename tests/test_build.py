@@ -451,7 +451,8 @@ def test_no_solution_leaves_the_building() -> None:
                     assert statement not in code, f"{item['name']}: {statement!r} stands in the notebook"
 
 
-APP_PAGE = """<html><head><title>JupyterLite</title><style></style></head><body>
+APP_PAGE = """<html><head><title>JupyterLite</title><style></style>
+<script id="jupyter-config-data" type="application/json" data-jupyter-lite-root="..">{}</script></head><body>
 <div id="jupyterlite-loading-indicator"></div><noscript></noscript>
 <script type="module">await import('../config-utils.js');</script></body></html>"""
 

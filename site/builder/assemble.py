@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -27,17 +28,25 @@ OURS = (
     *("map.mjs", "wall.mjs", "manage.mjs", "change.mjs", "backup.mjs", "splice.mjs", "storage.mjs", "text.mjs"),
     *("vendor/fflate.mjs", "vendor/fflate.LICENSE"),
     *("notebook-app.mjs", "notebook-bar.mjs", "notebook-keep.mjs", "notebook-lesson.mjs", "notebook-messages.mjs"),
-    *("drive.mjs", "notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
+    *("drive.mjs", "notebook-open.mjs", "notebook-reset.mjs", "notebook-start.mjs", "notebook-stop.mjs"),
     *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
     *("icon-maskable-192.png", "icon-maskable-512.png", "offline.mjs", "service-worker.js", "start.js"),
 )
+PYTHON_SCRIPTS = ("python.mjs", "packs.mjs", "snapshot.mjs", "snapshot-maker.mjs")
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
     *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
     *("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico"),
 )
 UNUSED = (  # no page asks for any of it: fonts for old browsers, sources of what is in build/, parts of all.json
     *("package.json", "*/package.json", "rspack.config*.js", "icon-*x*.png", "jupyterlite.schema.v0.json"),
-    *("bootstrap.js", "*/build/bootstrap.js", "*/build/index.js", "*/build/style.js", "doc/*/index.html"),
+    *(
+        "config-utils.js",
+        "bootstrap.js",
+        "*/build/bootstrap.js",
+        "*/build/index.js",
+        "*/build/style.js",
+        "doc/*/index.html",
+    ),
     *(
         "build/service-worker.js",
         "build/schemas/@*/*/*",
@@ -53,10 +62,14 @@ HEAD = """<link rel="icon" href="../icon.svg" type="image/svg+xml" />
 <script type="module" src="../notebook.mjs"></script>
 <script type="module" src="../offline.mjs"></script>
 """
-LARGE = 50_000  # bytes; smaller scripts arrive soon enough
-MODULES = ("notebook.mjs", "notebook-lesson.mjs", "notebook-app.mjs", "notebook-start.mjs", "storage.mjs")
-# A lesson that has changed is brought up to date before the app reads it.
-LESSON_FIRST = "await import('../notebook-lesson.mjs').then(({ prepare }) => prepare()).catch(console.error);\n        "
+MODULES = (
+    "notebook-open.mjs",
+    "notebook.mjs",
+    "notebook-lesson.mjs",
+    "notebook-app.mjs",
+    "notebook-start.mjs",
+    "storage.mjs",
+)
 
 
 def assemble(root: Path, cache: Path, site: Path, key: str, solutions: bool) -> None:
@@ -99,11 +112,16 @@ def write_python(root: Path, cache: Path, folder: Path, fetched: list[Path], cou
     folder.mkdir(parents=True)
     for path in fetched:
         shutil.copy2(path, folder / path.name)
-    shutil.copyfile(root / "site/python.mjs", folder / "python.mjs")
+    for name in PYTHON_SCRIPTS:
+        shutil.copyfile(root / "site" / name, folder / name)
     wheels.page(root, folder)
     wheels.skeleton(root, folder, course)
     wheels.checks(root, folder, course)
     bundle.pack(folder, cache, sorted(folder.glob("*.whl")), first_lesson(root, course))
+    inside = [folder / name for name in ("library.bin", "course.bin", "pyodide.asm.wasm", "pyodide.asm.mjs")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*inside, folder / "snapshot-maker.mjs")))
+    script = (folder / "snapshot.mjs").read_text("utf-8")
+    write_atomic(folder / "snapshot.mjs", precache.constant(script, "KEY", digest.hexdigest()[:16]).encode())
 
 
 def first_lesson(root: Path, course: dict[str, Any]) -> list[str]:
@@ -165,10 +183,11 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
     modules = " ".join(module["id"] for module in lessons.written(course))
     start = (root / "site/notebook-start.html").read_text("utf-8")
     for app in APPS:
-        brand(output / app / "index.html", start, course, kernels | {"modules": modules}, preloads(root, output))
+        brand(output / app / "index.html", start, course, kernels | {"modules": modules})
     drop(output, UNUSED)
     repair.repair(output)
-    lighten.lighten(output)
+    lighten.lighten_settings(output)
+    lighten.gather(output, precache.app_scripts(root))
     script = (output / "offline.mjs").read_text("utf-8")
     version = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]["appVersion"]
     write_atomic(output / "offline.mjs", precache.constant(script, "JUPYTERLITE", version).encode())
@@ -185,20 +204,17 @@ def drop(output: Path, patterns: tuple[str, ...]) -> None:
             folder.rmdir()
 
 
-def preloads(root: Path, output: Path) -> str:
-    """Return hints with which a browser fetches the large scripts of a lesson at once, not one after another."""
-    first = precache.patterns(root)
-    scripts = [
-        p for p in output.glob("build/*.js") if precache.rank(p.relative_to(output).as_posix(), first) < len(first)
+def preloads(app: str) -> str:
+    """Return hints with which a browser fetches an app's scripts at once, not one after another."""
+    hints = [f'<link rel="preload" as="script" href="../{lighten.APP_SCRIPTS}" />']
+    hints += [
+        f'<link rel="modulepreload" href="../{name}" />' for name in (MODULES if app == "notebooks" else MODULES[:1])
     ]
-    large = sorted(p.name for p in scripts if p.stat().st_size >= LARGE)
-    hints = [f'<link rel="preload" as="script" href="../build/{name}" />' for name in large]
-    hints += [f'<link rel="modulepreload" href="../{name}" />' for name in MODULES]
     return "\n".join(hints) + "\n"
 
 
-def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str], hints: str) -> None:
-    """Give an app's page our name, style sheet, scripts (the first with `data`); lessons get a start screen."""
+def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str]) -> None:
+    """Give an app's page our name, settings, style sheet and scripts (one with `data`); lessons get a start screen."""
     html = page.read_text("utf-8")
     html = swap(html, "<title>.*?</title>", "<title>TinyTorch</title>")
     html = html.replace("JupyterLite requires JavaScript", "TinyTorch requires JavaScript")
@@ -206,7 +222,10 @@ def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str], 
     html = swap(html, "(?<=<head>)", f'\n<script src="../start.js" {attributes}></script>')
     html = swap(html, "<style>.*?</style>", "<style>body { margin: 0; }</style>")
     html = swap(html, '<div id="jupyterlite-loading-indicator".*?(?=<noscript>)', "")
-    html = swap(html, "(?=</head>)", HEAD)
+    html = swap(html, r"(?<=await import\()\s*'\.\./config-utils\.js[^']*'\s*(?=\))", "'../notebook-open.mjs'")
+    config = json.dumps(lighten.merged_config(page.parents[1], page.parent.name)).replace("<", "\\u003c")
+    html = swap(html, r'(?<=data-jupyter-lite-root="\.\.">).*?(?=</script>)', config)
+    html = swap(html, "(?=</head>)", HEAD + preloads(page.parent.name))
     if page.parent.name == "notebooks":
         head, body = (re.search(f"<{tag}>\n(.*?)</{tag}>", start, re.DOTALL) for tag in ("head", "body"))
         if not head or not body:
@@ -214,8 +233,6 @@ def brand(page: Path, start: str, course: dict[str, Any], data: dict[str, str], 
         facts = json.dumps(lesson_facts(course)).replace("<", "\\u003c")
         html = swap(html, "(?=</head>)", head[1].replace("{{lessons}}", facts))
         html = swap(html, "(?=<noscript>)", body[1])
-        html = swap(html, r"(?=await import\(\s*'\.\./config-utils)", LESSON_FIRST)
-        html = swap(html, "(?=</head>)", hints)
     page.write_text(html, "utf-8")
 
 

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from builder import lighten
 from builder.errors import BuildError, write_atomic
 
 NAME = "precache.json"
@@ -16,10 +17,21 @@ WORKER = "service-worker.js"
 NOT_LISTED = (NAME, WORKER, "build.json")  # the list, the worker that reads it, the builder's own stamp
 
 
+def lines(root: Path) -> list[str]:
+    """Return the committed patterns."""
+    text = (root / "site/precache.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def app_scripts(root: Path) -> list[str]:
+    """Return the patterns of the notebook app's scripts, which the build puts into one file."""
+    return [line for line in lines(root) if re.fullmatch(r"build/[^/]+\.js", line)]
+
+
 def patterns(root: Path) -> list[str]:
     """Return the patterns of what a lesson asks for up to its first card, in the order of need."""
-    lines = (root / "site/precache.txt").read_text("utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    gathered = set(app_scripts(root))
+    return list(dict.fromkeys(lighten.APP_SCRIPTS if line in gathered else line for line in lines(root)))
 
 
 def rank(path: str, start: list[str]) -> int:

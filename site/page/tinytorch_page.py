@@ -4,6 +4,8 @@ The page starts with the files that every lesson uses. Others are in packs, whos
 opening such a file fetches its pack, from the browser's own store once the course is kept there.
 """
 
+import contextlib
+import gc
 import gzip
 import importlib
 import importlib.machinery
@@ -44,7 +46,7 @@ def watch():
     """Learn what is in the packs, and look out for imports of it."""
     linalg_later()
     table = LIBRARY / "packs.json"
-    if table.exists():
+    if table.exists() and not missing:
         missing.update(json.loads(table.read_text()))
         sys.meta_path.append(Finder())
 
@@ -106,6 +108,8 @@ class Later(types.ModuleType):
 def without_terminal():
     """Keep `import IPython` from loading its terminal, with all of prompt_toolkit, which no page has."""
     name = "IPython.terminal.embed"
+    if name in sys.modules:
+        return
     stub = types.ModuleType(name, "A page has no terminal to embed a shell in.")
     stub.__spec__ = importlib.machinery.ModuleSpec(name, None)
 
@@ -152,6 +156,78 @@ def prepare():
         import pyodide_kernel  # noqa: F401  (makes the shell)
 
         import checks.session  # noqa: F401
+
+
+def before_snapshot(names):
+    """Load what a start uses, as far as it can be in a memory snapshot: nothing compiled, nothing that needs NumPy.
+
+    `names` (JSON text) are the files that a start uses.
+    """
+    watch()
+    without_terminal()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        jedi_later()
+        with _without("numpy"), _page_api_later():
+            import pyodide_kernel  # noqa: F401  (makes the shell)
+
+            for name in json.loads(names):
+                if name.endswith(".pyc") and not name.startswith("site-packages/tinytorch/"):
+                    with contextlib.suppress(ImportError):
+                        importlib.import_module(_module(name))
+    gc.collect()
+    gc.freeze()  # all of it stays, so no collection need look at it again
+
+
+@contextlib.contextmanager
+def _without(package):
+    """Let imports of a package fail."""
+
+    class Blocked:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == package:
+                raise ImportError(f"{name} is loaded later")
+
+    blocked = Blocked()
+    sys.meta_path.insert(0, blocked)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(blocked)
+
+
+@contextlib.contextmanager
+def _page_api_later():
+    """Have the kernel look for its one function of the page when it calls it: what is the page's cannot be kept."""
+
+    async def load_packages_from_imports(code, *arguments, **options):
+        import pyodide_js
+
+        return await pyodide_js.loadPackagesFromImports(code, *arguments, **options)
+
+    name = "pyodide_js"
+    real = sys.modules.pop(name, None)
+    stub = sys.modules[name] = types.ModuleType(name)
+    stub.loadPackagesFromImports = load_packages_from_imports
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if real:
+            sys.modules[name] = real
+
+
+def restored():
+    """Make good what a memory that is put back has missed: new files, chance of its own, the folders of the shell."""
+    import random
+
+    import pyodide_kernel
+
+    importlib.invalidate_caches()
+    random.seed()
+    folders = pyodide_kernel.ipython_shell.profile_dir
+    Path(folders.location).mkdir(parents=True, exist_ok=True)
+    folders.check_dirs()
 
 
 def start_session(document):

@@ -310,7 +310,9 @@ class Killing:
             found = self._number(name, exercises.get(name, {}).get("source"))
             # A tab goes on saving for a moment after the last word the driver had of it, so what is found may be newer.
             if found is None or found < shown:
-                before.append(f"{where}: {name} was shown as answer {shown} and is now {found or exercises.get(name)!r}")
+                before.append(
+                    f"{where}: {name} was shown as answer {shown} and is now {found or exercises.get(name)!r}"
+                )
             if started != shown:
                 self.counts.in_flight_new += found is not None and found >= started
                 self.counts.in_flight_old += found is None or found < started

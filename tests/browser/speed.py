@@ -153,13 +153,21 @@ ASK = """message => new Promise(done => {
 })"""
 
 
+OWN_PACKAGE = """
+import sys
+sys.path.append("/course/tests/browser")
+for name in [name for name in sys.modules if name.partition(".")[0] == "tinytorch"]:
+    del sys.modules[name]  # the student's, whose stubs a session has loaded
+"""
+
+
 def start(page: Page, base: str) -> None:
     """Open a page of the site at base and start Python there, with the sources of the package and of this file."""
     page.goto(f"{base}course.json")  # any address of the site whose page forbids no worker
     page.evaluate(START, WORKER % base)
     sources = [*ROOT.glob("tinytorch/**/*.py"), *ROOT.glob("tests/dropin/*.py"), Path(__file__)]
     files = {f"/course/{path.relative_to(ROOT).as_posix()}": path.read_text("utf-8") for path in sources}
-    answer = page.evaluate(ASK, {"files": files, "code": "import sys; sys.path.append('/course/tests/browser')"})
+    answer = page.evaluate(ASK, {"files": files, "code": OWN_PACKAGE})
     if "error" in answer:
         raise RuntimeError(answer["error"])
 

@@ -45,7 +45,7 @@ MODULE = lessons.written(lessons.course(ROOT))[0]
 ANSWERS = lessons.solutions(ROOT, MODULE)
 GOALS = {"cold": 1 / 2, "warm": 1 / 3}
 MEGABYTES, MEMORY = 11, 450
-SETTLED = 40  # seconds that a page may take for its background work before it is closed
+SETTLED = 60  # seconds that a page may take for its background work before it is closed
 
 
 class Counting(Handler):
@@ -142,13 +142,10 @@ def visit(driver: Any, profile: Path, served: Served, plain: bool, settled: bool
 
 
 def settle(student: Student) -> None:
-    """Let the page finish its background work, as a student who stays does: our offline download."""
-    script = (
-        "import('../offline.mjs').then(({offline}) => offline.state.complete || !offline.state.supported, () => true)"
-    )
-    end = time.monotonic() + SETTLED
-    while time.monotonic() < end and not student.page.evaluate(script):
-        time.sleep(0.5)
+    """Let the page finish its background work, as a student who stays does: our download, and Python's memory kept."""
+    script = """import('../offline.mjs').then(
+        ({settled}) => Promise.race([settled(), new Promise((resolve) => setTimeout(resolve, %d))]), () => null)"""
+    student.page.evaluate(script % (1000 * SETTLED))
 
 
 SOLVE = """
