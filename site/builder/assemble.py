@@ -187,6 +187,7 @@ def finish(root: Path, output: Path, course: dict[str, Any], solutions: bool) ->
     drop(output, UNUSED)
     repair.repair(output)
     lighten.lighten_settings(output)
+    lighten.lighten_core(output)
     lighten.gather(output, precache.app_scripts(root))
     script = (output / "offline.mjs").read_text("utf-8")
     version = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"]["appVersion"]

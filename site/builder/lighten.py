@@ -1,8 +1,10 @@
 """Makes the notebook app's start lighter without changing what it does.
 
 - The app compiles the JSON schema of each of its 90 settings before the first notebook is drawn, a tenth of the work of
-  a start, to check settings that nobody has changed. A setting without a change of the student's now takes its defaults
+  a start, to check settings that nobody has changed. A setting that the student has not changed now takes its default
   straight from the schema; one with a change is checked as before, by a schema without the facts inside a property.
+- It draws every cell once while nobody scrolls, to know their heights, and keeps all their editors: 40 MB, and seconds in
+  which the first answer is late. Now it estimates the height of a cell from its lines until it is scrolled to.
 - It asks for its 80 scripts one after another, as each is found to need the next. They are put into one file.
 - It collects its settings from six files, two of them pages. They are merged here and written into the page.
 """
@@ -22,13 +24,17 @@ KEPT = ("title", "description", "type", "default", "enum")
 APP_SCRIPTS = "build/app.js"
 CORE = "build/jlab_core.*.js"
 ROOT_MARK = "{root}/"
-VALIDATE = r"(?<=[;}])validateData\((\w+),(\w+)=!0\)\{(?=let )"
-DEFAULTS = (
-    r'validateData(\1,\2=!0){if("object"===\1.schema.type&&"{}"===\1.raw.trim()){if(\2){let $all={};'
-    r"for(let[$name,$fact]of Object.entries(\1.schema.properties??{}))"
-    r"void 0!==$fact.default&&($all[$name]=structuredClone($fact.default));"
-    r"\1.data={composite:$all,user:{}}}return null}"
-)
+CHANGES = {  # of the app's core: what is there, and what takes its place
+    r"(?<=[;}])validateData\((\w+),(\w+)=!0\)\{(?=let )": (
+        r'validateData(\1,\2=!0){if("object"===\1.schema.type&&"{}"===\1.raw.trim()){if(\2){let $all={};'
+        r"for(let[$name,$fact]of Object.entries(\1.schema.properties??{}))"
+        r"void 0!==$fact.default&&($all[$name]=structuredClone($fact.default));"
+        r"\1.data={composite:$all,user:{}}}return null}"
+    ),
+    r'(?<=_scheduleCellRenderOnIdle\(\)\{)"none"===(this\.notebookConfig\.windowingMode)\|\|': (
+        r'["none","full"].includes(\1)||'
+    ),
+}
 Config = dict[str, Any]
 
 
@@ -43,23 +49,28 @@ def flat(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def lighten_settings(output: Path) -> None:
-    """Flatten the schemas of the app's settings, and let the app take the defaults of unchanged ones unchecked."""
+    """Flatten the schemas of the app's settings, and drop those of parts that are switched off."""
     path = output / SCHEMAS
     plugins = json.loads(path.read_text("utf-8"))
     if not all("schema" in plugin for plugin in plugins):
         raise BuildError(f"{SCHEMAS} has changed its shape: see site/builder/lighten.py.")
-    light = [plugin | {"schema": flat(plugin["schema"])} for plugin in plugins]
+    off = json.loads((output / "jupyter-lite.json").read_text("utf-8"))["jupyter-config-data"].get(
+        "disabledExtensions", []
+    )
+    used = [p for p in plugins if not {p["id"], p["id"].partition(":")[0]} & set(off)]
+    light = [plugin | {"schema": flat(plugin["schema"])} for plugin in used]
     write_atomic(path, json.dumps(light, separators=(",", ":")).encode())
-    for script in output.glob(CORE):
-        write_atomic(script, unchecked(script.read_text("utf-8")).encode())
 
 
-def unchecked(script: str) -> str:
-    """Return the app's core with a short way for settings that nobody has changed."""
-    script, count = re.subn(VALIDATE, DEFAULTS, script)
-    if count != 1:
-        raise BuildError(f"The app checks its settings in {count} places instead of one: see site/builder/lighten.py.")
-    return script
+def lighten_core(output: Path) -> None:
+    """Change the app's core as `CHANGES` says; raise BuildError where one of the places has moved."""
+    (path,) = output.glob(CORE)
+    script = path.read_text("utf-8")
+    for pattern, replacement in CHANGES.items():
+        script, count = re.subn(pattern, replacement, script)
+        if count != 1:
+            raise BuildError(f"The app's core has {count} places like {pattern}: see site/builder/lighten.py.")
+    write_atomic(path, script.encode())
 
 
 def gather(output: Path, patterns: list[str]) -> None:

@@ -10,6 +10,8 @@ from playwright.sync_api import BrowserContext, Page, Response
 
 CELLS = "jupyterapp.shell.currentWidget.content"
 SESSION = "jupyterapp.shell.currentWidget.sessionContext.session"
+FIND = f"""line => {CELLS}.widgets.findIndex(
+    ({{model}}) => model.sharedModel.getSource().split('\\n', 1)[0].trim() === line)"""
 STATE = f"""index => {{
     const cell = {CELLS}.widgets[index].model;
     return {{count: cell.executionCount, state: cell.executionState, source: cell.sharedModel.getSource(),
@@ -114,10 +116,10 @@ class Student:
 
     def find(self, first_line: str) -> int:
         """Return the number of the first cell that starts with this line."""
-        for index in range(self.count()):
-            if self.state(index)["source"].split("\n", 1)[0].strip() == first_line:
-                return index
-        raise AssertionError(f"no cell starts with {first_line!r}")
+        index: int = self.page.evaluate(FIND, first_line)
+        if index < 0:
+            raise AssertionError(f"no cell starts with {first_line!r}")
+        return index
 
     def state(self, index: int) -> dict[str, Any]:
         """Return source, type, outputs and execution state of a cell."""
