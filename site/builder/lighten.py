@@ -3,8 +3,8 @@
 - The app compiles the JSON schema of each of its 90 settings before the first notebook is drawn, a tenth of the work of
   a start, to check settings that nobody has changed. A setting that the student has not changed now takes its default
   straight from the schema; one with a change is checked as before, by a schema without the facts inside a property.
-- It draws every cell once while nobody scrolls, to know their heights, and keeps all their editors: 40 MB, and seconds in
-  which the first answer is late. Now it estimates the height of a cell from its lines until it is scrolled to.
+- It draws every cell once while nobody scrolls, to know their heights, and keeps all their editors: 40 MB, and seconds
+  that the first answer waits for. Now it estimates the height of a cell from its lines until it is scrolled to.
 - It asks for its 80 scripts one after another, as each is found to need the next. They are put into one file.
 - It collects its settings from six files, two of them pages. They are merged here and written into the page.
 """

@@ -39,8 +39,7 @@ from builder import assemble, browser, lessons, runtime  # noqa: E402
 from builder.serve import Handler  # noqa: E402
 from student import Student  # noqa: E402
 
-PLAIN_LESSON = "import numpy as np\nnp.ones(3).sum()"
-PLAIN_NOTEBOOK = "plain.ipynb"
+PLAIN_ANSWER = "import numpy as np\nnp.ones(3).sum()"
 MODULE = lessons.written(lessons.course(ROOT))[0]
 ANSWERS = lessons.solutions(ROOT, MODULE)
 GOALS = {"cold": 1 / 2, "warm": 1 / 3}
@@ -108,10 +107,7 @@ def plain_site(folder: Path) -> Path:
     (lite / "jupyter-lite.json").write_text(json.dumps(settings))
     contents = folder / "contents"
     contents.mkdir()
-    cell: dict[str, Any] = {"cell_type": "code", "id": "one", "metadata": {}, "source": PLAIN_LESSON}
-    cell |= {"outputs": [], "execution_count": None}
-    book = {"cells": [cell], "metadata": {"kernelspec": {"name": "python", "display_name": "Python"}}}
-    (contents / PLAIN_NOTEBOOK).write_text(json.dumps(book | {"nbformat": 4, "nbformat_minor": 5}))
+    shutil.copy2(ROOT / "_site/files" / MODULE["notebook"], contents)
     command = [sys.executable, "-m", "jupyterlite_core.app", "build", "--lite-dir", str(lite)]
     command += ["--contents", str(contents), "--output-dir", str(folder / "site")]
     subprocess.run(command, cwd=lite, check=True, capture_output=True)
@@ -124,14 +120,14 @@ def visit(driver: Any, profile: Path, served: Served, plain: bool, settled: bool
     student = Student(context, served.base)
     served.sent.clear()
     start = time.monotonic()
-    student.page.goto(f"{served.base}notebooks/index.html?path={PLAIN_NOTEBOOK if plain else MODULE['notebook']}")
+    student.page.goto(f"{served.base}notebooks/index.html?path={MODULE['notebook']}")
     student.wait_for_page()
     seen = {"page": time.monotonic() - start}
+    name = next(iter(ANSWERS))
     if plain:
-        cell = student.run(0, timeout=120)
+        cell = student.write_and_run(student.find(f"%%exercise {name}"), PLAIN_ANSWER, timeout=120)
         assert "3.0" in cell.text, cell.text
     else:
-        name = next(iter(ANSWERS))
         cell = student.exercise(name, ANSWERS[name], timeout=120)
         assert cell.text.startswith("passed"), cell.text
     seen |= {"result": time.monotonic() - start, "megabytes": served.megabytes()}
@@ -180,7 +176,8 @@ def memory(folder: Path, site: Path, plain: bool) -> float:
     copy = shutil.copytree(site, folder / f"copy{plain}")
     page = copy / "notebooks/index.html"
     html = page.read_text("utf-8")
-    script = SOLVE % json.dumps({} if plain else ANSWERS).replace("<", "\\u003c")
+    answers = {name: PLAIN_ANSWER if plain else f"%%exercise {name}\n{answer}" for name, answer in ANSWERS.items()}
+    script = SOLVE % json.dumps(answers).replace("<", "\\u003c")
     page.write_text(html.replace("</body>", f"<script>{script}</script></body>", 1), "utf-8")
     finished = threading.Event()
 
@@ -191,7 +188,7 @@ def memory(folder: Path, site: Path, plain: bool) -> float:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hearing, directory=str(copy)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"{address(server)}notebooks/index.html?path={PLAIN_NOTEBOOK if plain else MODULE['notebook']}"
+    url = f"{address(server)}notebooks/index.html?path={MODULE['notebook']}"
     profile = folder / f"memory{plain}"
     flags = [*FLAGS, "--headless=new", "--window-size=1366,768", f"--user-data-dir={profile}"]
     process = subprocess.Popen([browser.find(), *flags, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

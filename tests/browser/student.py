@@ -183,3 +183,34 @@ class Student:
         """Return the size of the kernel's WebAssembly heap."""
         text = self.ask("import pyodide_js\nlen(pyodide_js._module.HEAPU8)").text
         return int(text.strip())
+
+
+DRIVE = """import os
+for i in range(100):
+    with open("notes.txt", "w") as file:
+        file.write(f"note {i} \N{SNOWMAN}" * i)
+    with open("notes.txt") as file:
+        assert file.read() == f"note {i} \N{SNOWMAN}" * i
+os.remove("notes.txt")
+print("100 notes", sorted(os.listdir("."))[0])"""
+INPUT = """word = input("A word: ")
+print(word.upper(), flush=True)
+display({"text/markdown": "**shown**"}, raw=True)"""
+
+
+def use_the_kernel(student: Student) -> None:
+    """The drive, input() and display work."""
+    said = student.ask(DRIVE, timeout=120).text
+    assert said.startswith("100 notes"), said
+    last = student.count() - 1
+    student.select(last)
+    student.page.evaluate("jupyterapp.commands.execute('notebook:insert-cell-below')")
+    student.page.wait_for_function(f"{CELLS}.activeCellIndex === {last + 1}")
+    student.type(last + 1, INPUT)
+    student.page.keyboard.press("Shift+Enter")
+    box = student.page.wait_for_selector(".jp-Stdin-input", timeout=60_000)
+    assert box is not None
+    box.fill("hello")
+    box.press("Enter")
+    student.page.wait_for_selector(".jp-OutputArea-output:has-text('HELLO')", timeout=60_000)
+    student.page.wait_for_selector(".jp-OutputArea-output strong:has-text('shown')", timeout=60_000)

@@ -1,0 +1,105 @@
+"""Python's memory, kept on the device after a visit: a later start goes on from it, and is a start like any other."""
+
+from __future__ import annotations
+
+from conftest import ROOT, Launch
+
+from builder import lessons
+from student import Student, use_the_kernel
+
+MODULE = lessons.written(lessons.course(ROOT))[0]
+ANSWERS = lessons.solutions(ROOT, MODULE)
+STRIDES, BROADCAST = "contiguous_strides", "broadcast_shapes"
+SETTLED = "import('./offline.mjs').then(({settled}) => settled())"
+KEPT = """async () => {
+    const found = [];
+    for (const name of (await caches.keys()).filter((name) => name.startsWith("tinytorch-memory:"))) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) {
+            const { size } = await (await cache.match(request)).blob();
+            found.push([request.url.split("/").at(-1), size]);
+        }
+    }
+    return found;
+}"""
+REPLACE = """async ([end, renamed]) => {
+    const [name] = (await caches.keys()).filter((name) => name.startsWith("tinytorch-memory:"));
+    const cache = await caches.open(name);
+    const [request] = await cache.keys();
+    const bytes = await (await cache.match(request)).arrayBuffer();
+    await cache.delete(request);
+    const url = renamed ? request.url.replace(/memory-.*/, renamed) : request.url;
+    await cache.put(url, new Response(bytes.slice(0, end)));
+}"""
+GONE_ON = "import gc\ngc.get_freeze_count() > 10_000"  # the objects of a memory are frozen in it
+CHANCE = "import random\nrandom.random()"
+
+
+def keep(launch: Launch, base: str) -> None:
+    """Visit the map until the memory is kept."""
+    context = launch()
+    page = context.new_page()
+    page.goto(base)
+    page.evaluate(SETTLED)
+    [[name, size]] = page.evaluate(KEPT)
+    assert name.startswith("memory-") and 20e6 < size < 60e6
+    context.close()
+
+
+def lesson(launch: Launch, base: str) -> Student:
+    """Open the first lesson in a new browser process."""
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
+    return student
+
+
+def test_python_goes_on_from_its_memory(base: str, launch: Launch) -> None:
+    """Made by the map in the background; the start that uses it has its own random numbers, drive, input and Stop."""
+    keep(launch, base)
+    student = lesson(launch, base)
+    assert student.page.evaluate("crossOriginIsolated")
+    assert student.ask(GONE_ON).text.strip() == "True"
+    assert student.exercise(STRIDES, ANSWERS[STRIDES]).text.startswith("passed")
+    use_the_kernel(student)
+    assert student.ask("import jedi\njedi.__name__").text.strip() == "'jedi'", "packs are fetched as ever"
+    assert student.ask("import numpy as np\nnp.linalg.inv(np.eye(2)).sum()").text.strip() == "np.float64(2.0)"
+    student.page.evaluate("setTimeout(() => window.tinytorch.interrupt(), 3000)")
+    assert "KeyboardInterrupt" in student.ask("while True:\n    pass").text
+    first = student.ask(CHANCE).text
+    assert student.problems == []
+    student.page.context.close()
+
+    student = lesson(launch, base)
+    assert student.ask(GONE_ON).text.strip() == "True"
+    assert student.ask(CHANCE).text != first
+    assert student.ask("import tinytorch as tt\ntt.contiguous_strides((2, 3))").text.strip() == "(3, 1)", (
+        "solved before"
+    )
+
+
+def test_a_memory_that_cannot_be_used_is_thrown_away(base: str, launch: Launch) -> None:
+    """Half of one, and one of other files: Python starts from its beginnings, and the next visit keeps a new one."""
+    keep(launch, base)
+    student = lesson(launch, base)
+    student.page.evaluate(REPLACE, [10_000_000, ""])
+    student.page.context.close()
+
+    student = lesson(launch, base)
+    assert student.ask(GONE_ON).text.strip() == "False"
+    assert student.exercise(BROADCAST, ANSWERS[BROADCAST]).text.startswith("passed")
+    assert student.page.evaluate(KEPT) == []
+    student.page.context.close()
+
+    keep(launch, base)
+    student = lesson(launch, base)
+    [[name, _]] = student.page.evaluate(KEPT)
+    student.page.evaluate(REPLACE, [100_000_000, "memory-other"])
+    student.page.reload()
+    student.wait_for_page()
+    student.wait_for_kernel()
+    assert student.ask(GONE_ON).text.strip() == "False"
+    student.page.context.close()
+
+    keep(launch, base)
+    student = lesson(launch, base)
+    assert [kept for kept, _ in student.page.evaluate(KEPT)] == [name], "the other one is gone"
