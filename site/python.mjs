@@ -4,7 +4,7 @@
 import { readWork } from "../storage.mjs";
 import { fetchPack, HERE, OPTIONS, write } from "./packs.mjs";
 import { loadPyodide as loadRuntime, version } from "./pyodide.mjs";
-import { forget, restoring, snapshot } from "./snapshot.mjs";
+import { forget, forgetBytes, restoring, snapshot } from "./snapshot.mjs";
 
 export { version };
 
@@ -45,6 +45,7 @@ async function loadRuntimeWith(packs) {
   if (kept) {
     try {
       const python = await loadRuntime({ ...OPTIONS, ...restoring(kept), fsInit });
+      forgetBytes(python);
       python.runPython("import tinytorch_page; tinytorch_page.restored()");
       return python;
     } catch (error) {

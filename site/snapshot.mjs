@@ -24,12 +24,18 @@ export const forget = () => caches.delete(CACHE);
 
 /** Options with which `loadPyodide` goes on from a memory. */
 export function restoring(bytes) {
+  const { length } = bytes;
   return {
     _loadSnapshot: bytes,
     createPyodideModule: async (settings) => {
       const runtime = await createRuntime(settings);
-      runtime._free(runtime._malloc(bytes.length)); // the heap must be large enough to take it
+      runtime._free(runtime._malloc(length)); // the heap must be large enough to take it
       return runtime;
     },
   };
+}
+
+/** Lets go of the bytes that Python went on from. */
+export function forgetBytes(python) {
+  delete python._api.config._loadSnapshot;
 }
