@@ -161,7 +161,7 @@ def command_inside(args: argparse.Namespace, rest: list[str]) -> int:
         if args.command == "test":
             inputs.build(ROOT, CACHE, SITE)
             environment = {**os.environ, "TINYTORCH_BROWSER": browser.find()}
-            tests = rest or ["-n", "auto", "--maxschedchunk", "1"]  # all of them: on all cores, in their order
+            tests = rest or ["-n", "auto", "--dist", "worksteal"]  # all of them: on all cores, on each in their order
             return subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, env=environment).returncode
         if args.command == "bench":
             inputs.build(ROOT, CACHE, SITE)

@@ -12,6 +12,11 @@ CELLS = "jupyterapp.shell.currentWidget.content"
 SESSION = "jupyterapp.shell.currentWidget.sessionContext.session"
 FIND = f"""line => {CELLS}.widgets.findIndex(
     ({{model}}) => model.sharedModel.getSource().split('\\n', 1)[0].trim() === line)"""
+IN_VIEW = f"""index => {{
+    if ({CELLS}.activeCellIndex !== index || !{CELLS}.activeCell.node.isConnected) return false;
+    const {{top, bottom}} = {CELLS}.activeCell.node.getBoundingClientRect();
+    return top > 150 && bottom < innerHeight - 50;
+}}"""
 STATE = f"""index => {{
     const cell = {CELLS}.widgets[index].model;
     return {{count: cell.executionCount, state: cell.executionState, source: cell.sharedModel.getSource(),
@@ -130,6 +135,8 @@ class Student:
         """Bring the tab to the front, scroll to a cell and make it the active one."""
         self.page.bring_to_front()
         self.page.locator(".jp-Notebook").first.click(trial=True)  # a dialog in the way is answered
+        if self.page.evaluate(IN_VIEW, index):
+            return
         self.page.evaluate(
             f"index => {{ {CELLS}.activeCellIndex = index; return {CELLS}.scrollToItem(index, 'center'); }}",
             index,
