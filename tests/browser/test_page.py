@@ -168,3 +168,12 @@ def test_site_works_under_a_sub_path(fork: Path, launch: Launch) -> None:
     assert student.problems == []
     server.shutdown()
     server.server_close()
+
+
+def test_the_editor_opens_a_file(base: str, launch: Launch) -> None:
+    """The other app of the site, for text: the same scripts and settings start it."""
+    student = Student(launch(), base)
+    student.page.goto(f"{base}edit/index.html?path={MODULE['notebook']}&factory=Editor")
+    editor = student.page.wait_for_selector(".jp-FileEditor .cm-content", timeout=60_000)
+    assert editor and "nbformat" in student.page.evaluate("jupyterapp.shell.currentWidget.context.model.toString()")
+    assert student.problems == []
