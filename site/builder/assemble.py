@@ -118,6 +118,11 @@ def write_python(root: Path, cache: Path, folder: Path, fetched: list[Path], cou
     wheels.skeleton(root, folder, course)
     wheels.checks(root, folder, course)
     bundle.pack(folder, cache, sorted(folder.glob("*.whl")), first_lesson(root, course))
+    stamp_snapshot(folder)
+
+
+def stamp_snapshot(folder: Path) -> None:
+    """Write into the page's snapshot.mjs which files a memory belongs to: those in `folder`."""
     inside = [folder / name for name in ("library.bin", "course.bin", "pyodide.asm.wasm", "pyodide.asm.mjs")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*inside, folder / "snapshot-maker.mjs")))
     script = (folder / "snapshot.mjs").read_text("utf-8")

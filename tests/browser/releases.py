@@ -72,6 +72,7 @@ def second_release(
         elif path.stem not in bundle.FIRST:
             later[path.stem] = list(files)
         path.write_bytes(bundle.packed(files))
+    assemble.stamp_snapshot(folder / "python")
     precache.write(folder, precache.patterns(ROOT))
     return folder
 
