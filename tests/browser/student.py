@@ -29,6 +29,11 @@ DONE = f"""index => {{
     const cell = {CELLS}.widgets[index].model;
     return cell.executionCount !== null && cell.executionState === 'idle';
 }}"""
+NEW_CELL = f"""async () => {{
+    {CELLS}.activeCellIndex = {CELLS}.widgets.length - 1;
+    await jupyterapp.commands.execute('notebook:insert-cell-below');
+    return {CELLS}.widgets.length - 1;
+}}"""
 # JupyterLite asks for it at the root of the host; its worker answers, except on a first visit, when it is not there yet
 HEARTBEAT = "/api/service-worker-heartbeat"
 NOISE = (  # messages of JupyterLite itself that no setting removes, each harmless
@@ -180,11 +185,13 @@ class Student:
 
     def ask(self, code: str, timeout: float = 60) -> Cell:
         """Run code in a new cell below the last one."""
-        last = self.count() - 1
-        self.select(last)
-        self.page.evaluate("jupyterapp.commands.execute('notebook:insert-cell-below')")
-        self.page.wait_for_function(f"{CELLS}.activeCellIndex === {last + 1}")
-        return self.write_and_run(last + 1, code, timeout)
+        return self.write_and_run(self.new_cell(), code, timeout)
+
+    def new_cell(self) -> int:
+        """Add a cell below the last one and return its number."""
+        self.select(self.count() - 1)
+        index: int = self.page.evaluate(NEW_CELL)
+        return index
 
     def heap_bytes(self) -> int:
         """Return the size of the kernel's WebAssembly heap."""
@@ -209,11 +216,8 @@ def use_the_kernel(student: Student) -> None:
     """The drive, input() and display work."""
     said = student.ask(DRIVE, timeout=120).text
     assert said.startswith("100 notes"), said
-    last = student.count() - 1
-    student.select(last)
-    student.page.evaluate("jupyterapp.commands.execute('notebook:insert-cell-below')")
-    student.page.wait_for_function(f"{CELLS}.activeCellIndex === {last + 1}")
-    student.type(last + 1, INPUT)
+    index = student.new_cell()
+    student.type(index, INPUT)
     student.page.keyboard.press("Shift+Enter")
     box = student.page.wait_for_selector(".jp-Stdin-input", timeout=60_000)
     assert box is not None
@@ -221,3 +225,4 @@ def use_the_kernel(student: Student) -> None:
     box.press("Enter")
     student.page.wait_for_selector(".jp-OutputArea-output:has-text('HELLO')", timeout=60_000)
     student.page.wait_for_selector(".jp-OutputArea-output strong:has-text('shown')", timeout=60_000)
+    student.page.wait_for_function(DONE, arg=index, timeout=60_000)
