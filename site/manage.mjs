@@ -275,11 +275,12 @@ async function connectOffline() {
 }
 
 /** What the service worker says about the download, in words, with a bar and perhaps a button. */
-export function offlineView({ supported, reason, total, done, complete, running, failed }) {
+export function offlineView({ supported, reason, total, done, complete, running, failed, memory }) {
   const part = total > 0 ? done / total : 0;
   const some = done > 0 ? `${bytesText(done)} of ${bytesText(total)}` : "";
   if (!supported) return { text: `The course cannot be kept for use without a connection here: ${reason}`, part: null, button: "" };
-  if (complete) return { text: `Available offline, ${bytesText(total)}.`, part: null, button: "" };
+  const more = memory > 0 ? ` Another ${bytesText(memory)} let Python start sooner.` : "";
+  if (complete) return { text: `Available offline, ${bytesText(total)}.${more}`, part: null, button: "" };
   if (running) return { text: `Downloading the course for use without a connection, ${bytesText(total)}.`, part, button: "" };
   if (failed) return { text: `The download stopped: ${failed}`, part: some ? part : null, button: "Try again" };
   if (some) return { text: `Partly available offline: ${some}.`, part, button: "Resume the download" };

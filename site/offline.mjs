@@ -36,6 +36,7 @@ export const offline = Object.assign(new EventTarget(), {
     failed: "",
     release: "",
     update: null,
+    memory: 0, // bytes kept so that Python starts sooner
   },
 });
 
@@ -157,7 +158,15 @@ async function complete() {
 }
 
 /** Has a worker keep Python's memory on this device, if it is not there, so that the next start is shorter. */
-async function keepSnapshot(lock) {
+async function keepMemory() {
+  const { bytesKept } = await import("./python/memory.mjs");
+  if (!(await bytesKept())) {
+    await navigator.locks.request(`tinytorch:${ROOT.pathname}:snapshot`, { ifAvailable: true }, makeSnapshot);
+  }
+  show({ memory: await bytesKept() });
+}
+
+async function makeSnapshot(lock) {
   const { quota, usage } = (await navigator.storage?.estimate?.()) ?? {};
   if (!lock || navigator.deviceMemory < LITTLE_MEMORY || quota - usage < SNAPSHOT) return;
   const worker = new Worker(new URL("python/snapshot-maker.mjs", ROOT), { type: "module", name: "snapshot" });
@@ -261,7 +270,7 @@ async function begin() {
   afterwards = idle()
     .then(downloadInTheBackground)
     .then(complete)
-    .then(() => navigator.locks.request(`tinytorch:${ROOT.pathname}:snapshot`, { ifAvailable: true }, keepSnapshot));
+    .then(keepMemory);
 }
 
 /** Resolves when the page has done all that it does in the background for the next visit. */

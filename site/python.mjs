@@ -2,9 +2,10 @@
 // The app loads this module as it would load pyodide.mjs and finds the work done.
 
 import { readWork } from "../storage.mjs";
+import { forget, memory } from "./memory.mjs";
 import { fetchPack, HERE, OPTIONS, write } from "./packs.mjs";
 import { loadPyodide as loadRuntime, version } from "./pyodide.mjs";
-import { forget, forgetBytes, restoring, snapshot } from "./snapshot.mjs";
+import { forgetBytes, restoring } from "./snapshot.mjs";
 
 export { version };
 
@@ -41,7 +42,7 @@ async function loadRuntimeWith(packs) {
     for (const files of await Promise.all(packs)) write(FS, files);
     tell("Python", 0.3);
   };
-  const kept = await snapshot().catch(() => null);
+  const kept = await memory().catch(() => null);
   if (kept) {
     try {
       const python = await loadRuntime({ ...OPTIONS, ...restoring(kept), fsInit });

@@ -1,8 +1,8 @@
 // A worker that makes the memory from which later starts of Python go on, and keeps it on the device.
 
+import { bytesKept, keep } from "./memory.mjs";
 import { fetchPack, OPTIONS, write } from "./packs.mjs";
 import { loadPyodide } from "./pyodide.mjs";
-import { keep, snapshot } from "./snapshot.mjs";
 
 /** Pyodide notes the packages it finds when it starts, outside its memory: it must find none. */
 const isPackageList = ([name]) => name.includes(".dist-info/");
@@ -17,7 +17,7 @@ async function make() {
   await keep(python.makeMemorySnapshot());
 }
 
-const made = (await snapshot()) ? Promise.resolve() : make();
+const made = (await bytesKept()) ? Promise.resolve() : make(); // another page may have been first
 made.then(
   () => postMessage({ error: "" }),
   (error) => postMessage({ error: String(error) }),

@@ -32,7 +32,7 @@ OURS = (
     *("manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png"),
     *("icon-maskable-192.png", "icon-maskable-512.png", "offline.mjs", "service-worker.js", "start.js"),
 )
-PYTHON_SCRIPTS = ("python.mjs", "packs.mjs", "snapshot.mjs", "snapshot-maker.mjs")
+PYTHON_SCRIPTS = ("python.mjs", "packs.mjs", "memory.mjs", "snapshot.mjs", "snapshot-maker.mjs")
 FAVICONS = (  # PNG inside: browsers look at the bytes, not the name
     *("favicon.ico", "notebooks/favicon.ico", "edit/favicon.ico"),
     *("static/favicons/favicon-notebook.ico", "static/favicons/favicon-busy-1.ico"),
@@ -122,11 +122,11 @@ def write_python(root: Path, cache: Path, folder: Path, fetched: list[Path], cou
 
 
 def stamp_snapshot(folder: Path) -> None:
-    """Write into the page's snapshot.mjs which files a memory belongs to: those in `folder`."""
+    """Write into the page's memory.mjs which files a memory belongs to: those in `folder`."""
     inside = [folder / name for name in ("library.bin", "course.bin", "pyodide.asm.wasm", "pyodide.asm.mjs")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*inside, folder / "snapshot-maker.mjs")))
-    script = (folder / "snapshot.mjs").read_text("utf-8")
-    write_atomic(folder / "snapshot.mjs", precache.constant(script, "KEY", digest.hexdigest()[:16]).encode())
+    script = (folder / "memory.mjs").read_text("utf-8")
+    write_atomic(folder / "memory.mjs", precache.constant(script, "KEY", digest.hexdigest()[:16]).encode())
 
 
 def first_lesson(root: Path, course: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
@@ -71,6 +72,18 @@ def playwright() -> Iterator[Playwright]:
 
 
 Launch = Callable[..., BrowserContext]
+SETTLED = "import('./offline.mjs').then(({settled}) => settled())"
+
+
+def open_profile(playwright: Playwright, profile: Path, width: int = 1366, height: int = 768) -> BrowserContext:
+    """Start a browser process."""
+    return playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=os.environ.get("TINYTORCH_BROWSER") or find(),
+        headless=True,
+        args=FLAGS,
+        viewport={"width": width, "height": height},
+    )
 
 
 @pytest.fixture
@@ -78,17 +91,29 @@ def launch(playwright: Playwright, tmp_path: Path) -> Iterator[Launch]:
     """Start a browser process on the profile of this test; called again after `close()`, it finds the same profile."""
     opened: list[BrowserContext] = []
 
-    def start(width: int = 1366, height: int = 768) -> BrowserContext:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=os.environ.get("TINYTORCH_BROWSER") or find(),
-            headless=True,
-            args=FLAGS,
-            viewport={"width": width, "height": height},
-        )
+    def start(**size: int) -> BrowserContext:
+        context = open_profile(playwright, tmp_path / "profile", **size)
         opened.append(context)
         return context
 
     yield start
     for context in opened:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def visited_profile(playwright: Playwright, base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The profile of a student who has seen the map: the course is on her device, nothing is solved."""
+    profile = tmp_path_factory.mktemp("visited") / "profile"
+    context = open_profile(playwright, profile)
+    page = context.new_page()
+    page.goto(base)
+    page.evaluate(SETTLED)
+    context.close()
+    return profile
+
+
+@pytest.fixture
+def visited(visited_profile: Path, tmp_path: Path) -> None:
+    """Let this test's browser have visited the course before."""
+    copytree(visited_profile, tmp_path / "profile")

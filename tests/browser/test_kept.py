@@ -70,6 +70,7 @@ def wait_for(true: Any, seconds: float, what: str) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.usefixtures("visited")
 def test_a_hundred_killed_tabs_lose_nothing(base: str, launch: Launch, tmp_path: Path) -> None:
     """Four lessons with Python, 8 notebook pages without, 88 light pages; `kills.py` does 100 with Python."""
     killing = kills.Killing(launch(), base, tmp_path / "profile", seed=5)
@@ -108,6 +109,7 @@ NOTEBOOK = """path => new Promise((resolve, reject) => {
 })"""
 
 
+@pytest.mark.usefixtures("visited")
 def test_a_killed_browser_loses_no_answer_and_ten_seconds_of_typing(base: str, launch: Launch, tmp_path: Path) -> None:
     """SIGKILL to every process right after a card, and in the middle of typing."""
     student = Student(launch(), base)
@@ -142,6 +144,7 @@ def test_a_killed_browser_loses_no_answer_and_ten_seconds_of_typing(base: str, l
     assert exercises(context, base)[STRIDES]["status"] == "passed"
 
 
+@pytest.mark.usefixtures("visited")
 def test_two_tabs_and_the_map_on_the_same_exercises(base: str, launch: Launch) -> None:
     """The later answer counts, the other one stays at hand, both tabs are told; a reset on the map holds in both."""
     context = launch()
@@ -181,14 +184,13 @@ def test_two_tabs_and_the_map_on_the_same_exercises(base: str, launch: Launch) -
 
 
 @pytest.mark.parametrize("isolated", [False, True], ids=["first visit", "isolated"])
-def test_a_full_browser_is_said_on_the_card_and_saved_later(isolated: bool, base: str, launch: Launch) -> None:
+def test_a_full_browser_is_said_on_the_card_and_saved_later(
+    isolated: bool, base: str, launch: Launch, request: pytest.FixtureRequest
+) -> None:
     """IndexedDB refuses: the card comes at once, says so and where to export; with room again all is saved."""
-    context = launch()
     if isolated:  # the kernel's drive is another one in a page that comes through the service worker
-        page = context.new_page()
-        page.goto(base)
-        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        page.close()
+        request.getfixturevalue("visited")
+    context = launch()
     context.add_init_script(FULL)
     student = Student(context, base)
     student.open(MODULE["notebook"])

@@ -20,6 +20,7 @@ STRIDES = "contiguous_strides"
 DOCUMENT = "tinytorch-work.json"
 
 
+@pytest.mark.usefixtures("visited")
 def test_wrong_answers_end_in_messages(base: str, launch: Launch) -> None:
     """A stub, a wrong answer, a syntax error, endless loops and recursion, too much memory: each is one card."""
     student = Student(launch(), base)
@@ -84,6 +85,7 @@ def saved(student: Student) -> dict[str, Any]:
     return exercises
 
 
+@pytest.mark.usefixtures("visited")
 def test_work_survives_kills_deletion_and_damage(base: str, launch: Launch) -> None:
     """A tab closed right after a pass has saved it; a deleted document is written again; a damaged one is salvaged."""
     student = Student(launch(), base)
@@ -111,6 +113,7 @@ def test_work_survives_kills_deletion_and_damage(base: str, launch: Launch) -> N
     assert student.problems + second.problems + third.problems == []
 
 
+@pytest.mark.usefixtures("visited")
 def test_reload_in_the_middle(base: str, launch: Launch) -> None:
     """After a reload the cells hold what was typed, and the kernel has the student's code again."""
     student = Student(launch(), base)
@@ -135,6 +138,7 @@ display({"text/markdown": "$x^2$\\n\\n```mermaid\\ngraph LR; a-->b\\n```"}, raw=
 """
 
 
+@pytest.mark.usefixtures("visited")
 def test_pictures_settings_and_narrow_screens(base: str, launch: Launch) -> None:
     """Vega-Lite, math and Mermaid are drawn; the command that wipes everything is gone; 360 px are enough."""
     student = Student(launch(width=360, height=740), base)
@@ -170,6 +174,7 @@ def test_site_works_under_a_sub_path(fork: Path, launch: Launch) -> None:
     server.server_close()
 
 
+@pytest.mark.usefixtures("visited")
 def test_the_editor_opens_a_file(base: str, launch: Launch) -> None:
     """The other app of the site, for text: the same scripts and settings start it."""
     student = Student(launch(), base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import ROOT, Launch
+from conftest import ROOT, SETTLED, Launch
 
 from builder import lessons
 from student import Student, use_the_kernel
@@ -10,7 +10,6 @@ from student import Student, use_the_kernel
 MODULE = lessons.written(lessons.course(ROOT))[0]
 ANSWERS = lessons.solutions(ROOT, MODULE)
 STRIDES, BROADCAST = "contiguous_strides", "broadcast_shapes"
-SETTLED = "import('./offline.mjs').then(({settled}) => settled())"
 KEPT = """async () => {
     const found = [];
     for (const name of (await caches.keys()).filter((name) => name.startsWith("tinytorch-memory:"))) {
@@ -43,6 +42,7 @@ def keep(launch: Launch, base: str) -> None:
     page.evaluate(SETTLED)
     [[name, size]] = page.evaluate(KEPT)
     assert name.startswith("memory-") and 20e6 < size < 60e6
+    assert f"Another {size / 1e6:.0f} MB let Python start sooner" in page.inner_text("#offline-said")
     context.close()
 
 
