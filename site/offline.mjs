@@ -149,6 +149,7 @@ async function idle() {
 
 const LITTLE_MEMORY = 4; // gigabytes: with less, a second Python beside the student's is too much
 const SNAPSHOT = 100_000_000; // bytes it may take, at most
+const CALM = 5000; // a page that is left again at once begins no such work
 
 /** Resolves once the whole course is here. */
 async function complete() {
@@ -161,6 +162,8 @@ async function complete() {
 async function keepMemory() {
   const { bytesKept } = await import("./python/memory.mjs");
   if (!(await bytesKept())) {
+    await pause(CALM);
+    if (registration.installing || registration.waiting) return; // the next release has its own
     await navigator.locks.request(`tinytorch:${ROOT.pathname}:snapshot`, { ifAvailable: true }, makeSnapshot);
   }
   show({ memory: await bytesKept() });

@@ -10,6 +10,8 @@ const FAMILY = `tinytorch:${ROOT.pathname}:`; // several forks may share one hos
 const CACHE = FAMILY + RELEASE;
 const AT_A_TIME = 4;
 const MOMENT = 3000; // milliseconds between the word that a page is being left and the request for the next one
+const SWITCH = 10_000; // milliseconds for the next release to take over; then this one goes on
+const SWITCH_DELAY = 300;
 const KERNEL_CHANNEL = new BroadcastChannel("/sw-api.v1");
 const HEARTBEAT = "/api/service-worker-heartbeat"; // asked at the root of the host, wherever the site is
 const COMPLETE_LISTS = ["api/", "files/"]; // the manifest knows all of it: anything else is absent, network or not
@@ -277,19 +279,24 @@ async function fromServer(event, here, file) {
 }
 
 const leaving = new Map(); // id of a page -> when it said that it is being left
+let switching = 0; // when the release that waits was told to take over
 
 /** A release that waits is taken when a page is opened and no other stays open: a reload counts as a start. */
 async function startsAnew(request) {
   if (!isNavigation(request) || !registration.waiting) return false;
+  if (switching) return Date.now() - switching < SWITCH; // this is the page that was told to ask again
   const pages = await clients.matchAll({ type: "window" });
-  return pages.every(({ id }) => Date.now() - (leaving.get(id) ?? 0) < MOMENT);
+  if (!pages.every(({ id }) => Date.now() - (leaving.get(id) ?? 0) < MOMENT)) return false;
+  switching = Date.now();
+  // It is told once this request is answered: a worker with nothing to do gives way at once.
+  setTimeout(() => registration.waiting?.postMessage({ type: "activate" }), SWITCH_DELAY);
+  return true;
 }
 
 async function answer(event) {
   const { request } = event;
   if (await startsAnew(request)) {
-    registration.waiting.postMessage({ type: "activate" });
-    return new Response("", { headers: { Refresh: "0", "Content-Type": "text/html", ...ISOLATION } });
+    return new Response("", { headers: { Refresh: "1", "Content-Type": "text/html", ...ISOLATION } });
   }
   let here;
   try {
