@@ -52,7 +52,7 @@ function drawScreen(now) {
   const percent = Math.round((done.reduce((sum, part) => sum + part) / done.length) * 100);
   stages.setAttribute("aria-valuenow", percent);
   if (now.stage === "failed") failedScreen(sentence(now));
-  else setText(text, sentence(now));
+  else if (!screen.dataset.failed) setText(text, sentence(now));
 }
 
 /** What to do when the start failed before the notebook was there. */
