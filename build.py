@@ -108,6 +108,7 @@ def ensure_environment(extras: tuple[str, ...]) -> None:
         "pip",
         "install",
         "--disable-pip-version-check",
+        "--no-compile",  # Python compiles what is used, when it is used: a third of the time
         "-c",
         str(CONSTRAINTS),
         *pins,
@@ -126,15 +127,36 @@ def ensure_environment(extras: tuple[str, ...]) -> None:
     stamp.write_text("\n".join([base, *sorted({*have[1:], *pins})]), "utf-8")
 
 
+def start_inside(arguments: list[str], stderr: int | None = None) -> subprocess.Popen[bytes]:
+    """Run this file again with the environment's interpreter."""
+    environment = {**os.environ, INSIDE: "1", "PYTHONUTF8": "1"}
+    command = [str(venv_python()), str(ROOT / "build.py"), *arguments]
+    return subprocess.Popen(command, env=environment, stderr=stderr)
+
+
 def run_inside(arguments: list[str]) -> int:
     """Run this file again with the environment's interpreter and return its exit code."""
-    environment = {**os.environ, INSIDE: "1", "PYTHONUTF8": "1"}
-    process = subprocess.Popen([str(venv_python()), str(ROOT / "build.py"), *arguments], env=environment)
+    process = start_inside(arguments)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:  # the child got it as well and ends by itself
             continue
+
+
+def prepare(command: str) -> int:
+    """Install what a command needs; what needs the site and more tools has it built meanwhile. Return an exit code."""
+    if command not in ("test", "bench"):
+        ensure_environment(EXTRAS[command])
+        return 0
+    ensure_environment(EXTRAS["build"])
+    building = start_inside(["build"], subprocess.PIPE)
+    try:
+        ensure_environment(EXTRAS[command])
+    finally:
+        said = building.communicate()[1]
+        sys.stderr.write(said.decode())
+    return building.returncode
 
 
 def clean(everything: bool) -> int:
@@ -195,8 +217,7 @@ def main(arguments: list[str]) -> int:
                     f"This folder is read-only: {ROOT}\n"
                     "Copy it to a place you own (your home folder) and run the command there."
                 )
-            ensure_environment(EXTRAS[args.command])
-            return run_inside(arguments)
+            return prepare(args.command) or run_inside(arguments)
         return command_inside(args, rest)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import fnmatch
 import gzip
 import hashlib
+import itertools
 import json
 import logging
+import os
 import re
 import shutil
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,8 @@ UNUSED = (  # files that nothing in a page opens
     *("jedi/third_party/django-stubs/*", "jedi/third_party/typeshed/third_party/*"),
     *("prompt_toolkit/contrib/*", "ensurepip/*", "lib2to3/*", "pydoc_data/*"),
 )
-LEXERS = "site-packages/pygments/lexers/"  # of 500 languages; only those that a start loads stay
+LEXERS = re.compile(r"pygments/lexers/(?!(__init__|_mapping|diff|python)\.)")  # of 500 languages; pages show these
+AT_ONCE = 4  # Pythons that compile: each takes about 300 MB
 DOCUMENTED = ("numpy", "tinytorch")  # archives whose docstrings a student may ask for: help(np.sum)
 
 
@@ -66,8 +70,9 @@ def pack(folder: Path, cache: Path, archives: list[Path], cells: list[str]) -> N
     packs = divided(tree, used)
     later = {pack: list(files) for pack, files in packs.items() if pack not in FIRST}
     packs["course"]["packs.json"] = json.dumps(later, separators=(",", ":")).encode()
-    for pack, files in packs.items():
-        write_atomic(folder / f"{pack}.bin", packed(files))
+    with ThreadPoolExecutor() as pool:
+        for pack, data in zip(packs, pool.map(packed, packs.values()), strict=True):
+            write_atomic(folder / f"{pack}.bin", data)
     log.info(
         "python: %d files to start with, %d more",
         sum(len(packs[name]) for name in FIRST),
@@ -91,6 +96,7 @@ def compile_all(folder: Path, cache: Path, archives: list[Path]) -> list[Path]:
             "keep": ours,  # the sources as well: they are read, shown, and checked
             "root": "/lib/python3.14/" + ("" if archive.name == STDLIB else "site-packages/"),
             "roots": {"tinytorch/": STUDENT},
+            "names": wanted(archive),
         }
         key = sha(script, archive.read_bytes(), json.dumps(job, sort_keys=True).encode())
         result = cache / f"{archive.stem}-{key[:16]}.zip"
@@ -103,32 +109,42 @@ def compile_all(folder: Path, cache: Path, archives: list[Path]) -> list[Path]:
 
 
 def run_jobs(folder: Path, cache: Path, jobs: list[dict[str, Any]]) -> None:
-    """Compile archives in a folder that Node shares with its Python, then move the results into place."""
+    """Compile archives on all cores, in a folder that Node shares with its Python, then move the results into place."""
     work = cache / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    orders = []
-    for number, job in enumerate(jobs):
+    cores: list[list[dict[str, Any]]] = [[] for _ in range(min(os.cpu_count() or 1, AT_ONCE, len(jobs)))]
+    size = {job["output"]: job["input"].stat().st_size for job in jobs}
+    for number, job in enumerate(sorted(jobs, key=lambda job: -size[job["output"]])):
         shutil.copyfile(job["input"], work / f"{number}.in")
-        orders.append(job | {"input": f"/build/{number}.in", "output": f"/build/{number}.out"})
-    file = work / "jobs.json"
-    file.write_text(json.dumps({"runtime": str(folder), "folder": str(work), "jobs": orders}))
-    node("compile", str(file))
-    for number, job in enumerate(jobs):
-        (work / f"{number}.out").replace(job["output"])
+        order = job | {"input": f"/build/{number}.in", "output": f"/build/{number}.out", "result": job["output"]}
+        min(cores, key=lambda orders: sum(size[order["result"]] for order in orders)).append(order)
+    files = [work / f"jobs-{core}.json" for core in range(len(cores))]
+    for file, orders in zip(files, cores, strict=True):
+        file.write_text(json.dumps({"runtime": str(folder), "folder": str(work), "jobs": orders}, default=str))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda file: node("compile", str(file)), files))
+    for order in itertools.chain(*cores):
+        (work / Path(order["output"]).name).replace(order["result"])
     shutil.rmtree(work)
 
 
 def contents(archive: Path) -> dict[str, bytes]:
-    """Return the files of a compiled archive, named below /lib/python3.14, without those that nothing opens."""
+    """Return the files of a compiled archive, named below /lib/python3.14."""
     inside = "" if archive.name.startswith(Path(STDLIB).stem) else "site-packages/"
     with zipfile.ZipFile(archive) as file:
-        return {inside + name: file.read(name) for name in sorted(file.namelist()) if wanted(name)}
+        return {inside + name: file.read(name) for name in sorted(file.namelist())}
 
 
-def wanted(name: str) -> bool:
-    """Return whether a file of a wheel or of the standard library belongs in the page."""
-    return not any(fnmatch.fnmatch(name, pattern) for pattern in UNUSED)
+def wanted(archive: Path) -> list[str]:
+    """Return the files of a wheel or of the standard library that belong in the page."""
+    with zipfile.ZipFile(archive) as file:
+        return [name for name in file.namelist() if not name.endswith("/") and not unused(name)]
+
+
+def unused(name: str) -> bool:
+    """Return whether nothing in a page opens this file of an archive."""
+    return bool(LEXERS.match(name)) or any(fnmatch.fnmatch(name, pattern) for pattern in UNUSED)
 
 
 def recorded(folder: Path, cache: Path, tree: dict[str, bytes], cells: list[str]) -> set[str]:
@@ -156,14 +172,12 @@ def divided(tree: dict[str, bytes], used: set[str]) -> dict[str, dict[str, bytes
     """Return {pack: files}: "library" and "course" are what every lesson uses, "rest" what hardly any does."""
     packs: dict[str, dict[str, bytes]] = {"library": {}, "course": {}, "rest": {}}
     for name, data in tree.items():
-        pack = pack_of(name, used)
-        if pack:
-            packs.setdefault(pack, {})[name] = data
+        packs.setdefault(pack_of(name, used), {})[name] = data
     return packs
 
 
 def pack_of(name: str, used: set[str]) -> str:
-    """Return the pack that a file belongs to, empty for none; checks and data sets have packs of their own."""
+    """Return the pack that a file belongs to; checks and data sets have packs of their own."""
     if match := OWN_PACK.fullmatch(name):
         return f"module_{match['module']}" if match["module"] else f"data_{match['data']}"
     if name.startswith(("site-packages/tinytorch", "site-packages/checks/", "site-packages/piplite/")):
@@ -172,7 +186,7 @@ def pack_of(name: str, used: set[str]) -> str:
         return "library"
     if name.startswith("site-packages/numpy/linalg/_umath_linalg"):
         return "linalg"
-    return "" if name.startswith(LEXERS) else "rest"
+    return "rest"
 
 
 def packed(files: dict[str, bytes]) -> bytes:

@@ -28,9 +28,7 @@ def compiled(text, filename, optimize):
 
 for job in json.loads(jobs):
     with zipfile.ZipFile(job["input"]) as archive, zipfile.ZipFile(job["output"], "w") as out:
-        for name in archive.namelist():
-            if name.endswith("/"):
-                continue
+        for name in job["names"]:
             data = archive.read(name)
             if name.endswith(".py"):
                 root = next((there for prefix, there in job["roots"].items() if name.startswith(prefix)), job["root"])
