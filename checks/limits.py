@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,9 @@ TOOL_NAME = "tinytorch-checks"
 # repr), and an overflow there ends the kernel. Measured in Chromium's worker: 500 levels of each kind of such
 # calls are safe, 1000 are not. CPython keeps its own limit.
 CHECK_LEVELS, CELL_LEVELS = 200, 400
+
+
+Codes = Mapping[int, types.CodeType]  # code objects by their id: hashing one reads all of it
 
 
 class TimeLimit(BaseException):
@@ -40,7 +43,7 @@ class TimeLimit(BaseException):
 class _Watch:
     """One running limit: its deadline, and a way to leave code unwatched for a moment."""
 
-    def __init__(self, seconds: float, codes: frozenset[types.CodeType]) -> None:
+    def __init__(self, seconds: float, codes: Codes) -> None:
         self.seconds, self.codes = seconds, codes
         self.deadline = time.perf_counter() + seconds
         self.active = False
@@ -79,13 +82,13 @@ class _Watch:
 
     def _on_alarm(self, _: int, frame: types.FrameType | None) -> None:
         """Raise where the student's code is, or something that it called; never in our own code."""
-        while frame is not None and frame.f_code not in self.codes:
+        while frame is not None and id(frame.f_code) not in self.codes:
             frame = frame.f_back
         if frame is not None:
             self.check(frame)
 
     def _trace_call(self, frame: types.FrameType, event: str, arg: Any) -> Any:
-        if frame.f_code not in self.codes:
+        if id(frame.f_code) not in self.codes:
             return None
         frame.f_trace_opcodes = True  # a loop on one line has no line events
         self.check(frame)
@@ -108,14 +111,14 @@ class _Watch:
             monitoring.use_tool_id(self.tool, TOOL_NAME)
             for event in (events.JUMP, events.PY_START):
                 monitoring.register_callback(self.tool, event, self._on_event)
-            for code in self.codes:
+            for code in self.codes.values():
                 monitoring.set_local_events(self.tool, code, events.JUMP | events.PY_START)
 
         def _stop_monitoring(self) -> None:
             if self.tool is None:
                 return
             monitoring = sys.monitoring
-            for code in self.codes:
+            for code in self.codes.values():
                 monitoring.set_local_events(self.tool, code, 0)
             for event in (monitoring.events.JUMP, monitoring.events.PY_START):
                 monitoring.register_callback(self.tool, event, None)
@@ -158,9 +161,9 @@ def deep(levels: int) -> Iterator[None]:
 
 
 @contextmanager
-def limit(seconds: float, codes: Iterable[types.CodeType]) -> Iterator[None]:
+def limit(seconds: float, codes: Codes) -> Iterator[None]:
     """Raise TimeLimit in the block when code of `codes` is still running after `seconds`."""
-    watch = _Watch(seconds, frozenset(codes))
+    watch = _Watch(seconds, codes)
     _running.append(watch)
     recursion = shallow(CHECK_LEVELS)
     watch.start()
@@ -187,13 +190,13 @@ def suspended() -> Iterator[None]:
         watch.start()
 
 
-def codes_of(functions: Iterable[types.FunctionType]) -> frozenset[types.CodeType]:
+def codes_of(functions: Iterable[types.FunctionType]) -> Codes:
     """Code objects of functions and of everything nested in them (inner functions, comprehensions)."""
-    found: set[types.CodeType] = set()
+    found: dict[int, types.CodeType] = {}
     waiting = [function.__code__ for function in functions]
     while waiting:
         code = waiting.pop()
-        if code not in found:
-            found.add(code)
+        if id(code) not in found:
+            found[id(code)] = code
             waiting.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
-    return frozenset(found)
+    return found

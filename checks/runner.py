@@ -188,7 +188,7 @@ class _Run:
         self.traced = 0.0  # seconds spent under tracemalloc
         self.stopped: set[str] = set()  # exercises that ran out of time: their other checks are not run
         self.package = loader.package_folder(tt)
-        self.codes = limits.codes_of(loader.functions(tt)) if self.package else frozenset()
+        self.codes = limits.codes_of(loader.functions(tt)) if self.package else {}
         self.limits = {name: marks.limit for name, marks in course.collect(path).items()}
 
     def wants(self, check: Any) -> bool:

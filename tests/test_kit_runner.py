@@ -419,7 +419,7 @@ def spin(seconds: float = 60.0) -> None:
 
 
 def test_the_limit_stops_only_what_is_watched():
-    with limits.limit(0.05, []):
+    with limits.limit(0.05, {}):
         spin(0.1)
     start = time.perf_counter()
     with pytest.raises(limits.TimeLimit) as error, limits.limit(0.1, limits.codes_of([spin])):
