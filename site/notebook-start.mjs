@@ -9,7 +9,7 @@ const stages = document.getElementById("tinytorch-stages");
 const text = document.getElementById("tinytorch-start-text");
 const DRAWN = ".jp-Notebook .jp-Cell, .jp-Dialog, .jp-FileEditor";
 
-/** {stage, fraction} as the page knows them; without the script that reports them, "unknown". */
+/** {stage, fraction, missing} as the page knows them; without the script that reports them, "unknown". */
 function state() {
   return globalThis.tinytorch ?? { stage: "unknown", fraction: 0, message: "" };
 }
@@ -52,6 +52,7 @@ function drawScreen(now) {
   const percent = Math.round((done.reduce((sum, part) => sum + part) / done.length) * 100);
   stages.setAttribute("aria-valuenow", percent);
   if (now.stage === "failed") failedScreen(sentence(now));
+  else if (now.missing) failedScreen("The page could not be loaded completely.");
   else if (!screen.dataset.failed) setText(text, sentence(now));
 }
 
@@ -88,24 +89,8 @@ export function ask(question, buttons) {
   });
 }
 
-/** Parts of the page that could not be loaded: without them the notebook never comes. */
-function watchLoading() {
-  const failed = () => screen.isConnected && failedScreen("The page could not be loaded completely.");
-  const onError = ({ target }) => target?.tagName === "SCRIPT" && failed();
-  const onRejection = ({ reason }) => {
-    if (reason?.name === "ChunkLoadError" || /dynamically imported module|importing a module/i.test(reason?.message)) failed();
-  };
-  addEventListener("error", onError, true);
-  addEventListener("unhandledrejection", onRejection);
-  return () => {
-    removeEventListener("error", onError, true);
-    removeEventListener("unhandledrejection", onRejection);
-  };
-}
-
 /** Follows the start; `slim` is the element of the bar that shows it once the notebook is there. */
 export async function followStart(slim) {
-  const stopWatching = screen ? watchLoading() : () => {};
   const change = () => {
     const now = state();
     if (screen?.isConnected && !screen.dataset.asking) drawScreen(now);
@@ -117,7 +102,6 @@ export async function followStart(slim) {
   state().events?.addEventListener("change", change);
   change();
   await found(() => document.querySelector(DRAWN));
-  stopWatching();
   screen?.remove();
   rememberTheme();
   change();

@@ -4,7 +4,7 @@
 (function () {
   const script = document.currentScript;
   const events = new EventTarget();
-  const state = { stage: "Python", fraction: 0, message: "", events, interrupt };
+  const state = { stage: "Python", fraction: 0, message: "", missing: false, events, interrupt };
   let interrupts = null; // shared with the running Python, in a cross-origin isolated page
 
   function interrupt() {
@@ -23,6 +23,17 @@
     Object.assign(state, news);
     events.dispatchEvent(new Event("change"));
   }
+
+  // Parts of the page that could not be loaded: without them the notebook never comes.
+  function missing() {
+    state.missing = true;
+    events.dispatchEvent(new Event("change"));
+  }
+  addEventListener("error", ({ target }) => target?.tagName === "SCRIPT" && missing(), true);
+  addEventListener("unhandledrejection", ({ reason }) => {
+    const unloaded = /dynamically imported module|importing a module/i.test(reason?.message);
+    if (unloaded || reason?.name === "ChunkLoadError") missing();
+  });
 
   const Native = window.Worker;
   const path = new URLSearchParams(location.search).get("path");
