@@ -67,7 +67,7 @@ export async function restartPython() {
   const kernel = kernelOf(widget);
   const limit = new Promise((resolve) => setTimeout(resolve, RESTART_LIMIT, false));
   if (!(await Promise.race([kernel.restart().then(() => true), limit]))) return location.reload();
-  await kernel.requestExecute({ code: "None", silent: true, store_history: false }).done;
+  await kernel.requestIsComplete({ code: "None" }); // no cell: what Python has to say waits for the student's next one
 }
 
 /** Says that the work document was changed by something else than the app's contents manager. */

@@ -37,10 +37,9 @@ from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "site"), str(ROOT)]
 
-from conftest import FLAGS, address, start_server  # noqa: E402
+from conftest import address, open_profile, start_server  # noqa: E402
 
 from builder import lessons  # noqa: E402
-from builder.browser import find  # noqa: E402
 from student import SESSION  # noqa: E402
 
 DOCUMENT = "tinytorch-work.json"
@@ -140,6 +139,21 @@ READ = f"""() => new Promise((resolve, reject) => {{
   }};
 }})"""
 
+REPLACE = f"""([text, message]) => new Promise((resolve, reject) => {{
+  const opening = indexedDB.open("TinyTorch");
+  opening.onsuccess = () => {{
+    const transaction = opening.result.transaction("files", "readwrite"), files = transaction.objectStore("files");
+    const request = files.get("{DOCUMENT}");
+    request.onsuccess = () => files.put({{ ...request.result, format: "text", content: text }}, "{DOCUMENT}");
+    transaction.oncomplete = () => {{
+      opening.result.close();
+      if (message) new BroadcastChannel("tinytorch").postMessage(message);
+      resolve();
+    }};
+    transaction.onabort = () => reject(transaction.error);
+  }};
+}})"""
+
 
 def answer(text: str, i: int) -> str:
     """The i-th answer to an exercise; `SOURCE` builds the same text in the page."""
@@ -158,9 +172,23 @@ def stored(context: BrowserContext, base: str) -> str | None:
     """The document's text, read from the database by a light page of the origin; None when there is none."""
     page = context.new_page()
     page.goto(f"{base}course.json")
-    model = page.evaluate(READ)
+    text = stored_text(page)
     page.close()
+    return text
+
+
+def stored_text(page: Page) -> str | None:
+    """The same, read by a page of the origin that is open."""
+    model = page.evaluate(READ)
     return content_of(model) if model else None
+
+
+def replace(context: BrowserContext, base: str, text: str, message: dict[str, Any] | None = None) -> None:
+    """Put another text in the document's place, as no kernel does it; tell the open tabs with a message."""
+    page = context.new_page()
+    page.goto(f"{base}course.json")
+    page.evaluate(REPLACE, [text, message])
+    page.close()
 
 
 def processes(profile: Path) -> tuple[int, list[int]]:
@@ -189,18 +217,17 @@ def renderers(profile: Path) -> list[int]:
 
 
 def kill(page: Page, kind: str, profile: Path) -> None:
-    """End a tab without giving it a moment."""
+    """End a tab without giving it a moment; a crashed one stays, without a process."""
     if kind == "close":
         page.close(run_before_unload=False)
-        return
-    if kind == "crash":
+    elif kind == "crash":
         with contextlib.suppress(Error):  # it does not arrive
             page.goto("chrome://crash")
     else:
         for pid in renderers(profile):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    page.close()
+        page.close()
 
 
 @dataclass
@@ -239,6 +266,7 @@ class Killing:
         self.shown: dict[str, int] = {}  # exercise -> the last answer whose card was shown
         self.started: dict[str, int] = {}  # exercise -> the last answer that was run
         self.counts = Counts()
+        self.where = ""  # the last kill: which tab, how, when
         context.add_init_script(WATCH)
         page = context.new_page()
         self._open(page, "app")  # the app makes the database
@@ -263,13 +291,11 @@ class Killing:
             self.counts.saves += 1
 
     def _open(self, page: Page, what: str) -> None:
-        if what == "store":
-            page.goto(f"{self.base}course.json")
-        elif what == "app":
+        if what == "app":
             page.goto(f"{self.base}notebooks/index.html", wait_until="commit")
             page.wait_for_function("window.jupyterapp?.serviceManager?.contents", timeout=120_000)
             page.evaluate(f"jupyterapp.serviceManager.contents.get('{DOCUMENT}').catch(() => null)")
-        else:
+        elif what == "kernel":
             page.goto(f"{self.base}notebooks/index.html?path={self.notebook}")
             page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=300_000)
             page.wait_for_function(f"{SESSION}?.kernel", timeout=300_000)
@@ -277,8 +303,10 @@ class Killing:
             page.evaluate(ready)
 
     def once(self, what: str, kind: str) -> None:
-        """Open a tab, let it save, kill it, look."""
+        """Open a tab, look at what the kill before left, let the tab save, kill it."""
         page, last = self.context.new_page(), [""]
+        page.goto(f"{self.base}course.json")
+        self.look(page)
         page.on("console", lambda message: self._hear(message.text, last))
         self._open(page, what)
         moment = self.random.choice(MOMENTS)
@@ -293,13 +321,21 @@ class Killing:
             pass  # closer than any timer
         kill(page, kind, self.profile)
         self.counts.kinds[f"{what} {kind}"] += 1
-        self._look(f"{what}, {kind} at {moment}")
         self.counts.moments[last[0] or "any time"] += 1
+        self.where = f"{what}, {kind} at {moment}"
 
-    def _look(self, where: str) -> None:
-        """Is everything there that was shown, and whole?"""
+    def result(self) -> Counts:
+        """Look a last time; return what was killed and lost."""
+        page = self.context.new_page()
+        page.goto(f"{self.base}course.json")
+        self.look(page)
+        page.close()
+        return self.counts
+
+    def look(self, page: Page) -> None:
+        """Is everything there that was shown before the last kill, and whole? The page has not written yet."""
+        where, text = self.where, stored_text(page)
         before = self.counts.losses
-        text = stored(self.context, self.base)
         try:
             exercises = json.loads(text)["exercises"] if text else {}
         except ValueError:
@@ -334,9 +370,7 @@ def browser(profile: Path) -> Iterator[tuple[BrowserContext, str]]:
     """A browser on this profile, and the address of the built site."""
     server = start_server(ROOT / "_site")
     with sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            profile, executable_path=os.environ.get("TINYTORCH_BROWSER") or find(), headless=True, args=FLAGS
-        )
+        context = open_profile(driver, profile)
         yield context, address(server)
         context.close()
     server.shutdown()
@@ -362,7 +396,7 @@ def main() -> int:
                 killing.once(what, KINDS[i % len(KINDS)])
                 if what == "kernel" or i % 10 == 9:
                     print(f"{what} {i + 1}: {len(killing.counts.losses)} lost", flush=True)
-        print(killing.counts)
+        print(killing.result())
     return 1 if killing.counts.losses else 0
 
 
