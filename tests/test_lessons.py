@@ -412,10 +412,12 @@ def solved(lesson: Lesson) -> Any:
     return notebook
 
 
+@pytest.mark.parametrize("lesson", PATHS[:2], ids=lambda path: path.stem, indirect=True)
 def test_solved_lesson_runs_from_top_to_bottom(lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Jupyter on CPython, as a student would run it: no cell fails, every exercise passes.
+    """In Jupyter on CPython, the first lesson, and the second, which needs the first: every exercise passes.
 
-    A cell that uses an exercise before it is written fails here, since its stub raises.
+    A cell that uses an exercise before it is written fails here, since its stub raises; so it does in the page, where
+    `tests/browser/test_robot.py` runs all lessons.
     """
     monkeypatch.setenv("TINYTORCH_WORK", str(tmp_path / "tinytorch-work.json"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))

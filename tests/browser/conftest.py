@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
@@ -24,6 +25,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Most tests are too short to win back what it costs to compile WebAssembly a second time, for speed.
+QUICK = "--js-flags=--no-wasm-tier-up --no-wasm-dynamic-tiering"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,13 +79,15 @@ Launch = Callable[..., BrowserContext]
 SETTLED = "import('./offline.mjs').then(({settled}) => settled())"
 
 
-def open_profile(playwright: Playwright, profile: Path, width: int = 1366, height: int = 768) -> BrowserContext:
-    """Start a browser process."""
+def open_profile(
+    playwright: Playwright, profile: Path, width: int = 1366, height: int = 768, quick: bool = True
+) -> BrowserContext:
+    """Start a browser process; `quick`: WebAssembly is compiled once."""
     return playwright.chromium.launch_persistent_context(
         profile,
         executable_path=os.environ.get("TINYTORCH_BROWSER") or find(),
         headless=True,
-        args=FLAGS,
+        args=[*FLAGS, QUICK] if quick else FLAGS,
         viewport={"width": width, "height": height},
     )
 
@@ -91,8 +97,8 @@ def launch(playwright: Playwright, tmp_path: Path) -> Iterator[Launch]:
     """Start a browser process on the profile of this test; called again after `close()`, it finds the same profile."""
     opened: list[BrowserContext] = []
 
-    def start(**size: int) -> BrowserContext:
-        context = open_profile(playwright, tmp_path / "profile", **size)
+    def start(**options: Any) -> BrowserContext:
+        context = open_profile(playwright, tmp_path / "profile", **options)
         opened.append(context)
         return context
 

@@ -19,7 +19,7 @@ BUSY_RATIO = 12  # the advantage that is left there
 @pytest.fixture
 def page(base: str, launch: Launch) -> Iterator[Page]:
     """A page with Python, NumPy and the package."""
-    page = launch().new_page()
+    page = launch(quick=False).new_page()
     speed.start(page, base)
     yield page
     page.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest import ROOT, SETTLED, Launch
+from playwright.sync_api import Page
 
 from builder import lessons
 from student import Student, use_the_kernel
@@ -34,29 +36,22 @@ GONE_ON = "import gc\ngc.get_freeze_count() > 10_000"  # the objects of a memory
 CHANCE = "import random\nrandom.random()"
 
 
-def keep(launch: Launch, base: str) -> None:
-    """Visit the map until the memory is kept."""
-    context = launch()
-    page = context.new_page()
+def kept(page: Page, base: str) -> str:
+    """See the map, and wait until the memory is kept; return its name."""
     page.goto(base)
     page.evaluate(SETTLED)
     [[name, size]] = page.evaluate(KEPT)
     assert name.startswith("memory-") and 20e6 < size < 60e6
     assert f"Another {size / 1e6:.0f} MB let Python start sooner" in page.inner_text("#offline-said")
-    context.close()
+    return str(name)
 
 
-def lesson(launch: Launch, base: str) -> Student:
-    """Open the first lesson in a new browser process."""
-    student = Student(launch(), base)
-    student.open(MODULE["notebook"])
-    return student
-
-
+@pytest.mark.usefixtures("visited")
 def test_python_goes_on_from_its_memory(base: str, launch: Launch) -> None:
     """Made by the map in the background; the start that uses it has its own random numbers, drive, input and Stop."""
-    keep(launch, base)
-    student = lesson(launch, base)
+    student = Student(launch(), base)
+    kept(student.page, base)
+    student.open(MODULE["notebook"])
     assert student.page.evaluate("crossOriginIsolated")
     assert student.ask(GONE_ON).text.strip() == "True"
     assert student.exercise(STRIDES, ANSWERS[STRIDES]).text.startswith("passed")
@@ -67,9 +62,10 @@ def test_python_goes_on_from_its_memory(base: str, launch: Launch) -> None:
     assert "KeyboardInterrupt" in student.ask("while True:\n    pass").text
     first = student.ask(CHANCE).text
     assert student.problems == []
-    student.page.context.close()
+    student.context.close()
 
-    student = lesson(launch, base)
+    student = Student(launch(), base)
+    student.open(MODULE["notebook"])
     assert student.ask(GONE_ON).text.strip() == "True"
     assert student.ask(CHANCE).text != first
     assert student.ask("import tinytorch as tt\ntt.contiguous_strides((2, 3))").text.strip() == "(3, 1)", (
@@ -77,29 +73,20 @@ def test_python_goes_on_from_its_memory(base: str, launch: Launch) -> None:
     )
 
 
+@pytest.mark.usefixtures("visited")
 def test_a_memory_that_cannot_be_used_is_thrown_away(base: str, launch: Launch) -> None:
     """Half of one, and one of other files: Python starts from its beginnings, and the next visit keeps a new one."""
-    keep(launch, base)
-    student = lesson(launch, base)
+    student = Student(launch(), base)
+    name = kept(student.page, base)
     student.page.evaluate(REPLACE, [10_000_000, ""])
-    student.page.context.close()
-
-    student = lesson(launch, base)
+    student.open(MODULE["notebook"])
     assert student.ask(GONE_ON).text.strip() == "False"
     assert student.exercise(BROADCAST, ANSWERS[BROADCAST]).text.startswith("passed")
     assert student.page.evaluate(KEPT) == []
-    student.page.context.close()
 
-    keep(launch, base)
-    student = lesson(launch, base)
-    [[name, _]] = student.page.evaluate(KEPT)
+    assert kept(student.page, base) == name
     student.page.evaluate(REPLACE, [100_000_000, "memory-other"])
-    student.page.reload()
-    student.wait_for_page()
-    student.wait_for_kernel()
+    student.open(MODULE["notebook"])
     assert student.ask(GONE_ON).text.strip() == "False"
-    student.page.context.close()
 
-    keep(launch, base)
-    student = lesson(launch, base)
-    assert [kept for kept, _ in student.page.evaluate(KEPT)] == [name], "the other one is gone"
+    assert kept(student.page, base) == name, "the other one is gone"
