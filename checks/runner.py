@@ -39,6 +39,8 @@ cacheprovider capture debugging doctest faulthandler freeze_support junitxml leg
 setuponly setupplan skipping stepwise subtests terminal threadexception unittest unraisableexception warnings
 """
 
+_FOR_OTHERS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")  # settings for the tests of whoever runs the checks
+
 
 def run(
     path: Path,
@@ -110,7 +112,10 @@ class _Pytest:
             "--disable-plugin-autoload",
             *(part for name in _UNUSED_PLUGINS.split() for part in ("-p", f"no:{name}")),
         ]
-        config = _prepareconfig(args, [self])
+        with pytest.MonkeyPatch.context() as patch:
+            for name in _FOR_OTHERS:
+                patch.delenv(name, raising=False)
+            config = _prepareconfig(args, [self])
         config._do_configure()
         session = pytest.Session.from_config(config)
         config.hook.pytest_sessionstart(session=session)

@@ -154,6 +154,15 @@ def test_a_check_that_cannot_run_is_our_fault(tmp_path):
         runner.run(path, None, types.ModuleType("x"))
 
 
+def test_settings_for_other_tests_change_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--maxfail=1 --no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    path = tmp_path / "test_x.py"
+    path.write_text("from checks import exercise\n\n@exercise('a')\ndef test_a(tt, expect):\n    pass\n", "utf-8")
+    assert [result.status for result in runner.run(path, None, types.ModuleType("lib"))] == [PASSED]
+    assert os.environ["PYTEST_ADDOPTS"].startswith("--maxfail")
+
+
 def test_parametrized_checks_count_once(tmp_path):
     path = tmp_path / "test_08_many.py"
     path.write_text(
