@@ -89,6 +89,9 @@ def test_a_milestone_leaves_a_picture_at_once(path, capsys):
     names = stage.read(path)
     outcome = stage.run(names["main"], names["gate"], None)
     drawn(outcome.picture)
-    start = time.process_time()
-    thumbnail.most_telling([picture() for picture in stage.Live.finished])
-    assert time.process_time() - start < 0.2
+    seconds = []
+    for _ in range(3):  # of which one may meet the garbage collector
+        start = time.process_time()
+        thumbnail.most_telling([picture() for picture in stage.Live.finished])
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.1
