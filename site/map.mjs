@@ -201,6 +201,7 @@ async function refresh(course) {
   if (mine !== reading) return; // a later reading is on its way
   showProgress(course, work);
   if (work.trouble) setText($("trouble"), TROUBLE[work.trouble]);
+  document.body.classList.add("drawn");
   const state = await showManage();
   if (mine !== reading) return;
   const trouble = work.trouble || (state.blocked ? "blocked" : state.ephemeral ? "ephemeral" : "");
@@ -213,7 +214,7 @@ async function start() {
     course = await loadCourse();
   } catch (error) {
     console.error(error);
-    document.body.classList.add("no-course");
+    document.body.classList.add("drawn");
     setText($("trouble"), TROUBLE.course);
     return;
   }

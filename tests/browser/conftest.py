@@ -12,10 +12,11 @@ from shutil import copytree
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
 from builder.browser import find
 from builder.serve import Handler
+from student import within
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -76,7 +77,11 @@ def playwright() -> Iterator[Playwright]:
 
 
 Launch = Callable[..., BrowserContext]
-SETTLED = "import('./offline.mjs').then(({settled}) => settled())"
+
+
+def settled(page: Page) -> None:
+    """Wait until the map has done all its work in the background: the course is on the device, and Python's memory."""
+    within(page, 180, "import('./offline.mjs').then(({settled}) => settled())")
 
 
 def open_profile(
@@ -114,7 +119,7 @@ def visited_profile(playwright: Playwright, base: str, tmp_path_factory: pytest.
     context = open_profile(playwright, profile)
     page = context.new_page()
     page.goto(base)
-    page.evaluate(SETTLED)
+    settled(page)
     context.close()
     return profile
 

@@ -45,6 +45,12 @@ NOISE = (  # messages of JupyterLite itself that no setting removes, each harmle
 )
 
 
+def within(page: Page, seconds: int, promise: str, arg: Any = None) -> Any:
+    """The value of a promise of the page; an error when it is not kept in time. Its text may use `arg`."""
+    late = f"new Promise((_, reject) => setTimeout(reject, {seconds * 1000}, Error('not kept within {seconds} s')))"
+    return page.evaluate(f"arg => Promise.race([{promise}, {late}])", arg)
+
+
 @dataclass
 class Cell:
     """A run cell: its number in the notebook, its text, its outputs (nbformat)."""
@@ -116,9 +122,8 @@ class Student:
 
     def wait_for_kernel(self) -> None:
         """Wait until the kernel has run something (its status says idle long before)."""
-        self.page.evaluate(
-            f"{SESSION}.kernel.requestExecute({{code: 'None', silent: true, store_history: false}}).done"
-        )
+        request = "{code: 'None', silent: true, store_history: false}"
+        within(self.page, 120, f"{SESSION}.kernel.requestExecute({request}).done.then(() => null)")
 
     def count(self) -> int:
         """Return the number of cells."""

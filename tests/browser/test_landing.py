@@ -20,7 +20,7 @@ import pytest
 from axe import axe
 from conftest import ROOT, Launch, address, start_server
 from landing import WORK, document, drawn, exercises, export, model, opened, reset, said, seed, stored, until
-from playwright.sync_api import BrowserContext, Page, Response
+from playwright.sync_api import BrowserContext, Page, Response, Route
 
 from builder import lessons, package_spans
 from checks import source, work
@@ -685,6 +685,7 @@ def axe_without_scripts(context: BrowserContext, base: str) -> list[str]:
     page.goto(base)
     assert "JavaScript is off" in page.content()
     session.send("Emulation.setScriptExecutionDisabled", {"value": False})
+    page.locator("main").wait_for()  # where scripts may run, it waits 3 s for one that draws the map
     return axe(page)
 
 
@@ -697,9 +698,16 @@ new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadR
 """
 
 
-def first_load(context: BrowserContext, base: str, width: int) -> tuple[float, float, int]:
-    """Largest paint (ms), layout shift and bytes of a visit with an empty cache."""
+def first_load(context: BrowserContext, base: str, width: int, late: int = 0) -> tuple[float, float, int]:
+    """Largest paint (ms), layout shift and bytes of a visit with an empty cache; the course may come late (ms)."""
     page = context.new_page()
+
+    def later(route: Route) -> None:
+        page.wait_for_timeout(late)
+        route.continue_()
+
+    if late:
+        page.route("**/course.json", later)
     page.set_viewport_size({"width": width, "height": 768})
     responses: list[Response] = []
     page.on("response", lambda response: responses.append(response))
@@ -726,11 +734,11 @@ def test_figures_of_the_first_load(
     paints, shifts, sizes = zip(*(first_load(context, base, width) for width in (1366, 768, 320)), strict=True)
     worker = site / "offline.mjs"  # the stand-in is smaller
     size = max(sizes) + (worker.stat().st_size if worker.exists() else 0)
-    paint, shift = statistics.median(paints), statistics.median(shifts)
+    paint, shift = statistics.median(paints), max(*shifts, first_load(context, base, 768, late=500)[1])
     record_property("landing page", f"largest paint {paint:.0f} ms, {size / 1e3:.0f} kB, layout shift {shift:.3f}")
     assert paint < 1000, paints
     assert size < 150_000, sizes
-    assert shift < 0.05, shifts
+    assert shift < 0.02, shifts
 
 
 def test_saving_works_where_the_lesson_never_ran(page: Page, site: Path) -> None:

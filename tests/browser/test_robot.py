@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, Launch
 
 from builder import lessons
-from student import CELLS, Cell, Student
+from student import CELLS, Cell, Student, within
 
 COURSE = lessons.course(ROOT)
 MODULES, MILESTONES = lessons.written(COURSE), lessons.milestones(COURSE)
@@ -124,7 +124,8 @@ def one_by_one(student: Student, solution: dict[str, str]) -> Iterator[Cell]:
 
 def all_at_once(student: Student, first: int, lesson: int, solution: dict[str, str]) -> list[Cell]:
     """Put the answers into all cells from the first, run these cells, and scroll through what came out."""
-    seconds: dict[str, float] = student.page.evaluate(RUN_BELOW, [first, lesson, solution])
+    arg = [first, lesson, solution]
+    seconds: dict[str, float] = within(student.page, 300, f"({RUN_BELOW})(arg)", arg)
     states = {int(index): student.state(int(index)) for index in seconds}
     return [Cell(i, state["source"], state["outputs"], seconds[str(i)]) for i, state in states.items()]
 

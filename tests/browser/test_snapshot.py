@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ROOT, SETTLED, Launch
+from conftest import ROOT, Launch, settled
 from playwright.sync_api import Page
 
 from builder import lessons
@@ -39,7 +39,7 @@ CHANCE = "import random\nrandom.random()"
 def kept(page: Page, base: str) -> str:
     """See the map, and wait until the memory is kept; return its name."""
     page.goto(base)
-    page.evaluate(SETTLED)
+    settled(page)
     [[name, size]] = page.evaluate(KEPT)
     assert name.startswith("memory-") and 20e6 < size < 60e6
     assert f"Another {size / 1e6:.0f} MB let Python start sooner" in page.inner_text("#offline-said")
