@@ -78,6 +78,7 @@ export function ask(question, buttons) {
         stages.hidden = false;
         screen.dataset.asking = "";
         text.replaceChildren(...before);
+        drawScreen(state()); // what was told meanwhile
         resolve(value);
       });
       return button;

@@ -149,6 +149,7 @@ async function idle() {
 
 const LITTLE_MEMORY = 4; // gigabytes: with less, a second Python beside the student's is too much
 const SNAPSHOT = 100_000_000; // bytes it may take, at most
+const MAKING = 300_000; // milliseconds after which it is given up
 const CALM = 5000; // a page that is left again at once begins no such work
 
 /** Resolves once the whole course is here. */
@@ -176,6 +177,7 @@ async function makeSnapshot(lock) {
   const error = await new Promise((resolve) => {
     worker.onmessage = ({ data }) => resolve(data.error);
     worker.onerror = ({ message }) => resolve(message || "the worker did not start");
+    setTimeout(resolve, MAKING, "the worker gave no answer");
   });
   worker.terminate();
   if (error) console.warn("the next start of Python will take as long as this one:", error);

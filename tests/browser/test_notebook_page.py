@@ -169,6 +169,25 @@ def test_a_page_that_does_not_load_says_what_to_do(base: str, launch: Launch) ->
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_a_part_that_fails_during_a_question_is_said_after_it(base: str, launch: Launch) -> None:
+    """The start screen asks what to do with a changed lesson, and the app's script fails meanwhile."""
+    page = page_of(launch())
+    held: list[Any] = []
+    page.route("**/bundle.js*", lambda route: held.append(route))
+    page.goto(f"{base}notebooks/index.html?path={NOTEBOOK}", wait_until="commit")
+    page.wait_for_selector("#tinytorch-start-text")
+    asked = "import(new URL('../notebook-start.mjs', location)).then(({ask}) => ask(['Keep it?'], [{label: 'Keep'}]))"
+    page.evaluate(f"() => {{ {asked}; }}")
+    keep = page.get_by_role("button", name="Keep")
+    keep.wait_for()
+    for route in held:
+        route.abort()
+    page.wait_for_function("tinytorch.missing")
+    expect(page.locator("#tinytorch-start-text")).not_to_contain_text("completely")
+    keep.click()
+    expect(page.locator("#tinytorch-start-text")).to_contain_text("could not be loaded completely")
+
+
 def test_bar_shows_the_way_and_the_progress(base: str, launch: Launch) -> None:
     """Back, progress that changes while the page is open, next; a link that leaves saves first; 320 px; milestones."""
     page = page_of(launch(), NO_PYTHON, REPORTER)
