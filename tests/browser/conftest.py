@@ -31,12 +31,19 @@ FLAGS = [
 QUICK = "--js-flags=--no-wasm-tier-up --no-wasm-dynamic-tiering"
 
 
+OUT_OF_TIME = ["TimeoutError", "not kept within"]  # Playwright's words for it, and those of `within`
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder, and run it last: the browser's driver keeps an event loop running."""
+    """Mark everything in this folder, and run it last: the browser's driver keeps an event loop running.
+
+    A test that ran out of time, or never ended, is run once more: browsers on a busy machine sometimes stand still.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker("browser")
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=OUT_OF_TIME))
     items.sort(key=lambda item: here in item.path.parents)
 
 

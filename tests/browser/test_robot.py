@@ -125,7 +125,7 @@ def one_by_one(student: Student, solution: dict[str, str]) -> Iterator[Cell]:
 def all_at_once(student: Student, first: int, lesson: int, solution: dict[str, str]) -> list[Cell]:
     """Put the answers into all cells from the first, run these cells, and scroll through what came out."""
     arg = [first, lesson, solution]
-    seconds: dict[str, float] = within(student.page, 300, f"({RUN_BELOW})(arg)", arg)
+    seconds: dict[str, float] = within(student.page, 150, f"({RUN_BELOW})(arg)", arg)
     states = {int(index): student.state(int(index)) for index in seconds}
     return [Cell(i, state["source"], state["outputs"], seconds[str(i)]) for i, state in states.items()]
 
