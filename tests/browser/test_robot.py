@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, Launch
+from playwright.sync_api import Error
 
 from builder import lessons
 from student import CELLS, Cell, Student, within
@@ -20,7 +21,7 @@ MODULES, MILESTONES = lessons.written(COURSE), lessons.milestones(COURSE)
 TYPED = 8  # answers of the first lesson that are typed
 FEWER_ROUNDS = "import sys\nsys.modules['checks.measure'].BLOCKS = 5"  # when measuring: a third of a student's
 RUN_BELOW = f"""async ([first, lesson, solution]) => {{
-    const seconds = {{}}, notebook = {CELLS};
+    const seconds = {{}}, notebook = {CELLS}, robot = globalThis.robot = {{ seconds, scrolled: 0 }};
     let before = performance.now();
     for (const [index, {{ model }}] of [...notebook.widgets.entries()].slice(first, lesson)) {{
         if (model.type !== "code") continue;
@@ -35,6 +36,7 @@ RUN_BELOW = f"""async ([first, lesson, solution]) => {{
     notebook.activeCellIndex = first;
     await jupyterapp.commands.execute("notebook:run-all-below");
     for (let index = first; index < lesson; index += 3) {{
+        robot.scrolled = index;
         await notebook.scrollToItem(index, "center");
         await new Promise(requestAnimationFrame);
     }}
@@ -125,7 +127,11 @@ def one_by_one(student: Student, solution: dict[str, str]) -> Iterator[Cell]:
 def all_at_once(student: Student, first: int, lesson: int, solution: dict[str, str]) -> list[Cell]:
     """Put the answers into all cells from the first, run these cells, and scroll through what came out."""
     arg = [first, lesson, solution]
-    seconds: dict[str, float] = within(student.page, 150, f"({RUN_BELOW})(arg)", arg)
+    try:
+        seconds: dict[str, float] = within(student.page, 150, f"({RUN_BELOW})(arg)", arg)
+    except Error as error:
+        so_far = student.page.evaluate("robot")
+        raise TimeoutError(f"cells {', '.join(so_far['seconds'])} ended, scrolled to {so_far['scrolled']}") from error
     states = {int(index): student.state(int(index)) for index in seconds}
     return [Cell(i, state["source"], state["outputs"], seconds[str(i)]) for i, state in states.items()]
 
