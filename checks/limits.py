@@ -161,6 +161,22 @@ def deep(levels: int) -> Iterator[None]:
 
 
 @contextmanager
+def _silent() -> Iterator[None]:
+    """Say nothing of a limit that was noticed in a destructor, where Python drops it: it is raised again."""
+    hook = sys.unraisablehook
+
+    def said(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is not TimeLimit:
+            hook(unraisable)
+
+    sys.unraisablehook = said
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+
+
+@contextmanager
 def limit(seconds: float, codes: Codes) -> Iterator[None]:
     """Raise TimeLimit in the block when code of `codes` is still running after `seconds`."""
     watch = _Watch(seconds, codes)
@@ -168,7 +184,8 @@ def limit(seconds: float, codes: Codes) -> Iterator[None]:
     recursion = shallow(CHECK_LEVELS)
     watch.start()
     try:
-        yield
+        with _silent():
+            yield
     finally:
         _running.pop()
         if watch.active:

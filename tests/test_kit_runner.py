@@ -438,6 +438,24 @@ def test_the_limit_stops_only_what_is_watched():
     spin(0.01)  # nothing is watched any more
 
 
+def test_a_limit_noticed_in_a_destructor_is_raised_again(monkeypatch):
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
+
+    class Slow:
+        def __del__(self):
+            spin(0.3)
+
+    before = sys.unraisablehook
+    with pytest.raises(limits.TimeLimit), limits.limit(0.05, limits.codes_of([spin])):
+        Slow()
+        spin()
+    assert sys.unraisablehook is before and seen == []
+    with limits.limit(5, {}):  # what else goes wrong there is said as ever
+        type("Bad", (), {"__del__": lambda self: 1 / 0})()
+    assert seen == [ZeroDivisionError]
+
+
 def test_the_limit_holds_in_threads_too():
     """There Python 3.11 has no signals and looks at every instruction."""
     caught: list[BaseException] = []
