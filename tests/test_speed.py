@@ -22,5 +22,6 @@ def test_a_training_step_takes_at_most_three_times_pytorchs_time(results, name):
 
 @pytest.mark.parametrize("name", speed.GROWTH)
 def test_time_grows_linearly(results, name):
-    # doubling the work doubles the time; less where a fixed cost or the cache helps, a little more where it hurts
-    assert 1.2 <= results[name]["per_doubling"] <= 2.3, results[name]
+    # doubling the work doubles the time; less where a fixed cost or the cache helps, more where it hurts; with each
+    # operation looking at all before it, it would be four times
+    assert 1.2 <= results[name]["per_doubling"] <= 2.8, results[name]
