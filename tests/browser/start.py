@@ -175,7 +175,7 @@ def memory(folder: Path, site: Path, plain: bool) -> float:
     In a browser that nobody remote-controls, since the tools for that keep copies of what a page loads. A script in the
     page does what the student does.
     """
-    copy = shutil.copytree(site, folder / f"copy{plain}")
+    copy = shutil.copytree(site, folder / "site")
     page = copy / "notebooks/index.html"
     html = page.read_text("utf-8")
     answers = {name: PLAIN_ANSWER if plain else f"%%exercise {name}\n{answer}" for name, answer in ANSWERS.items()}
@@ -191,7 +191,7 @@ def memory(folder: Path, site: Path, plain: bool) -> float:
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hearing, directory=str(copy)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"{address(server)}notebooks/index.html?path={MODULE['notebook']}"
-    profile = folder / f"memory{plain}"
+    profile = folder / "profile"
     flags = [*FLAGS, "--headless=new", "--window-size=1366,768", f"--user-data-dir={profile}"]
     process = subprocess.Popen([browser.find(), *flags, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -241,7 +241,8 @@ def main() -> None:
     rounds = options.parse_args().rounds
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         folder = Path(name)
-        sites = {"plain": Served(plain_site(folder)), "ours": Served(ROOT / "_site")}
+        on_disk = {"plain": plain_site(folder), "ours": ROOT / "_site"}
+        sites = {key: Served(site) for key, site in on_disk.items()}
         runs: list[dict[tuple[str, str], dict[str, float]]] = []
         for turn in range(rounds):
             run = {}
@@ -250,15 +251,15 @@ def main() -> None:
                     profile = folder / f"{key}{turn}"
                     run[key, kind] = visit(driver, profile, served, key == "plain", kind == "cold")
                 shutil.rmtree(folder / f"{key}{turn}", ignore_errors=True)
+                with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as other:
+                    run[key, "cold"]["memory"] = memory(Path(other), on_disk[key], key == "plain")
             runs.append(run)
             print(
                 f"round {turn + 1} of {rounds}",
                 {" ".join(k): round(v["result"], 1) for k, v in run.items()},
+                {key: round(run[key, "cold"]["memory"]) for key in sites},
                 flush=True,
             )
-        sites_on_disk = {"plain": folder / "site", "ours": ROOT / "_site"}
-        for key, site in sites_on_disk.items():  # memory hardly varies: once
-            runs[0][key, "cold"]["memory"] = memory(folder, site, key == "plain")
         print(f"\n| median of {rounds} | plain JupyterLite | ours | ratio | goal |\n|---|---|---|---|---|")
         for what, plain, ours, ratio, goal in rows(runs):
             print(f"| {what} | {plain:.1f} | {ours:.1f} | {ratio:.2f} | {goal} |")
